@@ -1,0 +1,42 @@
+import type { Objective } from "../tasks/types.ts";
+
+/** An objective that counts what was asked of it. */
+export interface CountedObjective extends Objective {
+  /** Calls of `lossAndGradient` so far. */
+  readonly gradients: number;
+  /** Calls of an exact `hessianVectorProduct` so far; those by central differences count as gradients. */
+  readonly hessianVectorProducts: number;
+}
+
+/**
+ * Wraps an objective to count its evaluations, the unit in which regularizers and measures cost.
+ *
+ * @example
+ * const counted = countGradients(objective);
+ * sam().apply(counted).lossAndGradient(params, batch, gradient);
+ * counted.gradients; // 2
+ */
+export function countGradients(objective: Objective): CountedObjective {
+  let gradients = 0;
+  let products = 0;
+  const exact = objective.hessianVectorProduct?.bind(objective);
+  return {
+    layout: objective.layout,
+    get gradients() {
+      return gradients;
+    },
+    get hessianVectorProducts() {
+      return products;
+    },
+    lossAndGradient(params, batch, gradient, known) {
+      gradients++;
+      return objective.lossAndGradient(params, batch, gradient, known);
+    },
+    ...(exact && {
+      hessianVectorProduct(params, batch, vector, product) {
+        products++;
+        exact(params, batch, vector, product);
+      },
+    }),
+  };
+}

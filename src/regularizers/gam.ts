@@ -1,0 +1,54 @@
+import type { Vector } from "../kernels/types.ts";
+import { addScaled, norm } from "../kernels/vector.ts";
+import { ascentFactor, passOn, plainAt } from "./ascent.ts";
+import { hessianVectorProducts } from "./hvp.ts";
+import { scratch } from "./scratch.ts";
+import { type Settings, settle } from "./settings.ts";
+import type { Regularizer } from "./types.ts";
+
+/** Settings of `gam`. */
+export const gamParameters = {
+  rho: { default: 0.2, min: 0, description: "radius in which the largest gradient norm is sought" },
+  alpha: { default: 1, description: "weight of the gradient norm" },
+} as const;
+
+/**
+ * Gradient-norm aware minimization, as the paper defines it: adds the largest gradient norm nearby to the loss.
+ *
+ * f = H(w) g/‖g‖; w' = w + ρ f/‖f‖, held constant; h = ρ H(w') g(w')/‖g(w')‖; gradient g + α h; value
+ * L + α ρ ‖g(w')‖. Two gradients and two Hessian-vector products: six gradients, five if the plain gradient is
+ * known.
+ *
+ * @param options `rho` ≥ 0, default 0.2; `alpha`, default 1
+ * @throws LowlandError `E_CONFIG` if a setting is out of range
+ * @see Zhang et al., "Gradient Norm Aware Minimization Seeks First-Order Flatness and Improves Generalization", 2023
+ */
+export function gam(options: Partial<Settings<typeof gamParameters>> = {}): Regularizer {
+  const settings = settle("gam", gamParameters, options);
+  const { rho, alpha } = settings;
+  return {
+    name: "gam",
+    settings,
+    apply(objective) {
+      const buffers = scratch(3);
+      const timesHessian = hessianVectorProducts(objective);
+      return {
+        layout: objective.layout,
+        lossAndGradient(params, batch, gradient, known) {
+          const [own, there, perturbed] = buffers(params) as [Vector, Vector, Vector];
+          const plain = plainAt(objective, params, batch, own, known);
+          const flat = rho === 0 || alpha === 0 || norm(plain.gradient) === 0;
+          if (flat) return passOn(plain, gradient);
+
+          // Only the direction of f matters, so g stands in for g/‖g‖.
+          timesHessian(params, batch, plain.gradient, there);
+          addScaled(params, ascentFactor(rho, there), there, perturbed);
+          objective.lossAndGradient(perturbed, batch, there);
+          timesHessian(perturbed, batch, there, gradient);
+          addScaled(plain.gradient, alpha * ascentFactor(rho, there), gradient, gradient);
+          return plain.loss + alpha * rho * norm(there);
+        },
+      };
+    },
+  };
+}

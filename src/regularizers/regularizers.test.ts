@@ -1,0 +1,385 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Vector } from "../kernels/types.ts";
+import { norm } from "../kernels/vector.ts";
+import { key } from "../random/key.ts";
+import type { Objective } from "../tasks/types.ts";
+import { checkRegularizer } from "../testing/check-regularizer.ts";
+import { quarticObjective } from "../testing/quartic.ts";
+import { asam } from "./asam.ts";
+import { countGradients } from "./count.ts";
+import { gam } from "./gam.ts";
+import { gamFd } from "./gam-fd.ts";
+import { gsam, gsamRho } from "./gsam.ts";
+import { defineRegularizer, makeRegularizer, regularizerNames } from "./registry.ts";
+import { sam } from "./sam.ts";
+import type { Regularizer } from "./types.ts";
+
+const batch = key(0);
+const kinds = [
+  ["float64", Float64Array],
+  ["float32", Float32Array],
+] as const;
+
+function evaluate(objective: Objective, params: Vector): { loss: number; gradient: Vector } {
+  const gradient = params.slice().fill(NaN);
+  return { loss: objective.lossAndGradient(params, batch, gradient), gradient };
+}
+
+const numbers = (vector: Vector): number[] => Array.from(vector);
+const inner = (x: readonly number[], y: readonly number[]): number =>
+  x.reduce((sum, entry, i) => sum + entry * y[i]!, 0);
+const plus = (x: readonly number[], a: number, y: readonly number[]): number[] =>
+  x.map((entry, i) => entry + a * y[i]!);
+const step = (rho: number, direction: readonly number[]): number[] => {
+  const length = Math.sqrt(inner(direction, direction));
+  return direction.map((entry) => (rho * entry) / length);
+};
+
+function expectClose(
+  actual: Vector | readonly number[],
+  expected: readonly number[],
+  tolerance: number,
+): void {
+  const size = Math.sqrt(inner(expected, expected));
+  const error = plus(Array.from(actual), -1, expected);
+  expect(Math.sqrt(inner(error, error))).toBeLessThanOrEqual(tolerance * size);
+}
+
+const goldenMatrix = [
+  [1, 0.5],
+  [0.5, 10],
+];
+const goldenPoint = [1, -0.3];
+const golden: readonly (readonly [Regularizer, readonly number[]])[] = [
+  [makeRegularizer("none"), [1.85, -2.527]],
+  [sam(), [1.9506133552, -2.9280965524]],
+  [asam(), [4.4346533502, -2.9130658465]],
+  [gsam(), [1.9044608592, -2.9588420123]],
+  [gam(), [2.0970184473, -4.4597681501]],
+  [gamFd(), [1.9499603554, -4.6362617742]],
+];
+
+describe.each(kinds)("golden numbers in %s", (_, kind) => {
+  it.each(golden)("$name gives the independently computed gradient", (regularizer, expected) => {
+    const { gradient } = evaluate(regularizer.apply(quarticObjective(goldenMatrix)), kind.from(goldenPoint));
+    numbers(gradient).forEach((entry, i) => {
+      expect(Math.abs(entry / expected[i]! - 1)).toBeLessThan(1e-6);
+    });
+  });
+
+  it("SAM's loss is above the plain one by the surrogate gap", () => {
+    const objective = quarticObjective(goldenMatrix);
+    const params = kind.from(goldenPoint);
+    const gap = evaluate(sam().apply(objective), params).loss - evaluate(objective, params).loss;
+    expect(Math.abs(gap / 0.1661436541 - 1)).toBeLessThan(1e-6);
+  });
+});
+
+it("GAM by central differences agrees with exact products to 1e-8 in float64 and 1e-3 in float32", () => {
+  const objective = quarticObjective(goldenMatrix, { exactProducts: false });
+  const regularized = gam().apply(objective);
+  const expected = [2.0970184473, -4.4597681501];
+  expectClose(evaluate(regularized, Float64Array.from(goldenPoint)).gradient, expected, 1e-8);
+  expectClose(evaluate(regularized, Float32Array.from(goldenPoint)).gradient, expected, 1e-3);
+});
+
+const registered = regularizerNames.map((name) => makeRegularizer(name));
+
+it.each(registered)("$name conforms", (regularizer) => {
+  checkRegularizer(regularizer);
+});
+
+describe("checkRegularizer refuses a regularizer that", () => {
+  const flawed: readonly (readonly [string, Regularizer, RegExp])[] = [
+    [
+      "changes params",
+      defineRegularizer("flawed", (objective) => ({
+        ...objective,
+        lossAndGradient(params, key, gradient) {
+          params[0] = params[0]! + 1;
+          return objective.lossAndGradient(params, key, gradient);
+        },
+      })),
+      /changes params/,
+    ],
+    [
+      "divides by a zero norm",
+      defineRegularizer("flawed", (objective) => ({
+        ...objective,
+        lossAndGradient(params, key, gradient) {
+          const loss = objective.lossAndGradient(params, key, gradient);
+          const length = norm(gradient);
+          for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i]! / length;
+          return loss;
+        },
+      })),
+      /gradient is zero/,
+    ],
+    [
+      "trusts a wrong shortcut",
+      defineRegularizer("flawed", (objective) => ({
+        ...objective,
+        lossAndGradient: (params, key, gradient, known) =>
+          known ? known.loss : objective.lossAndGradient(params, key, gradient),
+      })),
+      /plain gradient is known/,
+    ],
+    [
+      "remembers earlier calls",
+      defineRegularizer("flawed", (objective) => {
+        let calls = 0;
+        return {
+          ...objective,
+          lossAndGradient: (params, key, gradient, known) =>
+            objective.lossAndGradient(params, key, gradient, known) + Math.floor(calls++ / 2),
+        };
+      }),
+      /same call/,
+    ],
+    [
+      "repairs a NaN",
+      defineRegularizer("flawed", (objective) => ({
+        ...objective,
+        lossAndGradient(params, key, gradient) {
+          const loss = objective.lossAndGradient(params, key, gradient);
+          for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i]! || 0;
+          return loss || 0;
+        },
+      })),
+      /hides a NaN/,
+    ],
+  ];
+  it.each(flawed)("%s", (_, regularizer, message) => {
+    expect(() => checkRegularizer(regularizer)).toThrow(message);
+  });
+});
+
+/** A random symmetric matrix with a point, both of moderate size. */
+const problems = fc.integer({ min: 1, max: 5 }).chain((n) => {
+  const entry = fc.double({ min: -3, max: 3, noNaN: true });
+  return fc
+    .record({
+      square: fc.array(fc.array(entry, { minLength: n, maxLength: n }), { minLength: n, maxLength: n }),
+      point: fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: n, maxLength: n }),
+      linear: fc.array(entry, { minLength: n, maxLength: n }),
+    })
+    .map(({ square, point, linear }) => ({
+      objective: quarticObjective(
+        square.map((row, i) => row.map((value, j) => (value + square[j]![i]!) / 2)),
+        { linear },
+      ),
+      point,
+    }));
+});
+
+/** Runs a property over random problems away from stationary points, where steps have no direction. */
+function forProblems(property: (objective: Objective, point: number[]) => void): void {
+  fc.assert(
+    fc.property(problems, ({ objective, point }) => {
+      const { gradient } = evaluate(objective, Float64Array.from(point));
+      fc.pre(inner(numbers(gradient), numbers(gradient)) > 1e-4);
+      property(objective, point);
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+}
+
+const gradientAt = (objective: Objective, point: readonly number[]): number[] =>
+  numbers(evaluate(objective, Float64Array.from(point)).gradient);
+const lossAt = (objective: Objective, point: readonly number[]): number =>
+  evaluate(objective, Float64Array.from(point)).loss;
+
+/** Central differences of a function; exact to about 1e-9 for the polynomials here. */
+function differences(f: (point: readonly number[]) => number, point: readonly number[]): number[] {
+  const h = 1e-5;
+  return point.map((_, i) => {
+    const at = (sign: number): number => f(point.map((w, j) => (i === j ? w + sign * h : w)));
+    return (at(1) - at(-1)) / (2 * h);
+  });
+}
+
+/** Equal up to 1e-6 of the larger of the expected size and 1: difference quotients carry absolute error. */
+function expectNear(actual: Vector | readonly number[], expected: readonly number[]): void {
+  const error = plus(Array.from(actual), -1, expected);
+  const size = Math.max(1, Math.sqrt(inner(expected, expected)));
+  expect(Math.sqrt(inner(error, error))).toBeLessThan(1e-6 * size);
+}
+
+describe("definitions over random objectives", () => {
+  it("SAM's value is the loss at w+e and its gradient the derivative with e held", () => {
+    forProblems((objective, point) => {
+      const e = step(0.3, gradientAt(objective, point));
+      const held = (w: readonly number[]): number => lossAt(objective, plus(w, 1, e));
+      const { loss, gradient } = evaluate(sam({ rho: 0.3 }).apply(objective), Float64Array.from(point));
+      expectNear([loss], [held(point)]);
+      expectNear(gradient, differences(held, point));
+    });
+  });
+
+  it("ASAM's step has length ρ in coordinates rescaled by |w|+η", () => {
+    forProblems((objective, point) => {
+      const scales = point.map((w) => Math.abs(w) + 0.1);
+      const scaled = gradientAt(objective, point).map((g, i) => g * scales[i]!);
+      const e = step(0.3, scaled).map((entry, i) => entry * scales[i]!);
+      const held = (w: readonly number[]): number => lossAt(objective, plus(w, 1, e));
+      const regularized = asam({ rho: 0.3, eta: 0.1 }).apply(objective);
+      const { loss, gradient } = evaluate(regularized, Float64Array.from(point));
+      expectNear([loss], [held(point)]);
+      expectNear(gradient, differences(held, point));
+    });
+  });
+
+  it("GSAM departs from SAM's gradient only orthogonally to it, by α of g's orthogonal part", () => {
+    forProblems((objective, point) => {
+      const params = Float64Array.from(point);
+      const g = gradientAt(objective, point);
+      const perturbed = evaluate(sam({ rho: 0.3 }).apply(objective), params);
+      const { loss, gradient } = evaluate(gsam({ rho: 0.3, alpha: 0.7 }).apply(objective), params);
+      const p = numbers(perturbed.gradient);
+      fc.pre(inner(p, p) > 1e-4);
+      const change = plus(numbers(gradient), -1, p);
+      expectNear([inner(change, p)], [0]);
+      expectNear([inner(change, g)], [-0.7 * (inner(g, g) - inner(g, p) ** 2 / inner(p, p))]);
+      expectNear([loss], [perturbed.loss + 0.7 * (perturbed.loss - lossAt(objective, point))]);
+    });
+  });
+
+  it("GAM's value adds αρ‖∇L(w')‖ and its gradient is the derivative with w'−w held", () => {
+    forProblems((objective, point) => {
+      const g = gradientAt(objective, point);
+      const f = new Float64Array(point.length);
+      objective.hessianVectorProduct?.(Float64Array.from(point), batch, Float64Array.from(g), f);
+      fc.pre(inner(numbers(f), numbers(f)) > 1e-4);
+      const offset = step(0.3, numbers(f));
+      const there = gradientAt(objective, plus(point, 1, offset));
+      fc.pre(inner(there, there) > 1e-2);
+      const held = (w: readonly number[]): number => {
+        const near = gradientAt(objective, plus(w, 1, offset));
+        return lossAt(objective, w) + 0.7 * 0.3 * Math.sqrt(inner(near, near));
+      };
+      const regularized = gam({ rho: 0.3, alpha: 0.7 }).apply(objective);
+      const { loss, gradient } = evaluate(regularized, Float64Array.from(point));
+      expectNear([loss], [held(point)]);
+      expectNear(gradient, differences(held, point));
+    });
+  });
+
+  it("GAM as released descends αL1+(1−α)L3 and departs from its gradient only orthogonally", () => {
+    forProblems((objective, point) => {
+      const g0 = gradientAt(objective, point);
+      const e1 = step(0.1, g0);
+      const g1 = gradientAt(objective, plus(point, 1, e1));
+      const change = plus(g1, -1, g0);
+      fc.pre(inner(change, change) > 1e-4);
+      const offset = step(0.3, change);
+      const g2 = gradientAt(objective, plus(point, 1, offset));
+      fc.pre(inner(g2, g2) > 1e-4);
+      const e3 = plus(offset, 1, step(0.1, g2));
+      const held = (w: readonly number[]): number =>
+        0.2 * lossAt(objective, plus(w, 1, e1)) + 0.8 * lossAt(objective, plus(w, 1, e3));
+
+      const settings = { rho: 0.3, rhoPrime: 0.1, alpha: 0.2, beta: 1.5 };
+      const params = Float64Array.from(point);
+      const main = evaluate(gamFd({ ...settings, gamma: 0 }).apply(objective), params);
+      expectNear([main.loss], [held(point)]);
+      expectNear(main.gradient, differences(held, point));
+
+      const full = evaluate(gamFd({ ...settings, gamma: 0.5 }).apply(objective), params);
+      const extra = plus(numbers(full.gradient), -1, numbers(main.gradient));
+      expectNear([inner(extra, numbers(main.gradient))], [0]);
+      const both = plus(g0, 0.5, g2);
+      const G = numbers(main.gradient);
+      fc.pre(inner(G, G) > 1e-4);
+      expectNear([inner(extra, both)], [-0.5 * (inner(both, both) - inner(both, G) ** 2 / inner(G, G))]);
+    });
+  });
+});
+
+describe.each(kinds)("special settings in %s", (_, kind) => {
+  const sameBits = (a: Regularizer, b: Regularizer): void =>
+    forProblems((objective, point) => {
+      const params = kind.from(point);
+      expect(evaluate(a.apply(objective), params)).toStrictEqual(evaluate(b.apply(objective), params));
+    });
+
+  it.each([sam({ rho: 0 }), asam({ rho: 0 }), gsam({ rho: 0 }), gam({ rho: 0 }), gam({ alpha: 0 })])(
+    "$name with $settings is the plain objective bit for bit",
+    (regularizer) => {
+      sameBits(regularizer, makeRegularizer("none"));
+    },
+  );
+
+  it("GSAM with α = 0 is SAM bit for bit", () => {
+    sameBits(gsam({ rho: 0.3, alpha: 0 }), sam({ rho: 0.3 }));
+  });
+});
+
+it("ASAM leaves bias slots unscaled", () => {
+  const inside = quarticObjective(goldenMatrix);
+  const layout = {
+    size: 2,
+    slots: [
+      { name: "w", shape: [1], offset: 0, size: 1, kind: "weight" as const },
+      { name: "b", shape: [1], offset: 1, size: 1, kind: "bias" as const },
+    ],
+  };
+  const { loss } = evaluate(asam().apply({ ...inside, layout }), Float64Array.from(goldenPoint));
+  const scales = [1.01, 1];
+  const e = step(0.5, [1.85 * 1.01, -2.527]).map((entry, i) => entry * scales[i]!);
+  expect(loss).toBeCloseTo(lossAt(inside, plus(goldenPoint, 1, e)), 12);
+});
+
+describe("cost", () => {
+  const costs = [
+    ["none", 1, 1],
+    ["sam", 2, 1],
+    ["asam", 2, 1],
+    ["gsam", 2, 1],
+    ["gam", 6, 5],
+    ["gam-fd", 4, 3],
+  ] as const;
+  it.each(costs)("%s takes %i gradients, %i with the plain one known", (name, alone, known) => {
+    const counted = countGradients(quarticObjective(goldenMatrix, { exactProducts: false }));
+    const params = Float32Array.from(goldenPoint);
+    const plain = evaluate(quarticObjective(goldenMatrix), params);
+    const regularized = makeRegularizer(name).apply(counted);
+    evaluate(regularized, params);
+    expect(counted.gradients).toBe(alone);
+    regularized.lossAndGradient(params, batch, new Float32Array(2), plain);
+    expect(counted.gradients - alone).toBe(known);
+  });
+
+  it("GAM takes two gradients and two exact products where there are exact ones", () => {
+    const counted = countGradients(quarticObjective(goldenMatrix));
+    evaluate(gam().apply(counted), Float64Array.from(goldenPoint));
+    expect([counted.gradients, counted.hessianVectorProducts]).toEqual([2, 2]);
+  });
+});
+
+it.each(registered)("$name lets an infinite gradient through", (regularizer) => {
+  const inside = quarticObjective(goldenMatrix, { exactProducts: false });
+  const broken: Objective = {
+    layout: inside.layout,
+    lossAndGradient(params, key, gradient) {
+      const loss = inside.lossAndGradient(params, key, gradient);
+      gradient[0] = Infinity;
+      return loss;
+    },
+  };
+  const { gradient } = evaluate(regularizer.apply(broken), Float32Array.from(goldenPoint));
+  expect(Number.isFinite(gradient[0])).toBe(false);
+});
+
+describe("gsamRho", () => {
+  it("follows the learning rate linearly between its ends", () => {
+    const ends = { lrMin: 0.1, lrMax: 0.5, rhoMin: 0.02, rhoMax: 0.1 };
+    expect(gsamRho({ ...ends, lr: 0.1 })).toBe(0.02);
+    expect(gsamRho({ ...ends, lr: 0.5 })).toBeCloseTo(0.1, 15);
+    expect(gsamRho({ ...ends, lr: 0.3 })).toBeCloseTo(0.06, 15);
+  });
+
+  it("is rhoMax where the learning rate is constant", () => {
+    expect(gsamRho({ lr: 0.1, lrMin: 0.1, lrMax: 0.1, rhoMin: 0.02, rhoMax: 0.05 })).toBe(0.05);
+  });
+});

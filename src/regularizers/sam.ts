@@ -1,0 +1,46 @@
+import type { Vector } from "../kernels/types.ts";
+import { addScaled } from "../kernels/vector.ts";
+import { ascentFactor, passOn, plainAt } from "./ascent.ts";
+import { scratch } from "./scratch.ts";
+import { type Settings, settle } from "./settings.ts";
+import type { Regularizer } from "./types.ts";
+
+/** Settings of `sam`. */
+export const samParameters = {
+  rho: { default: 0.05, min: 0, description: "radius of the ascent step" },
+} as const;
+
+/**
+ * Sharpness-aware minimization: the loss one ascent step away.
+ *
+ * e = ρ g/(‖g‖+1e-12), held constant; value L(w+e), gradient ∇L(w+e). Two gradients, one if the plain gradient
+ * is known. ρ = 0 is the plain objective, bit for bit.
+ *
+ * @param options `rho` ≥ 0, default 0.05, in units of the parameters' L2 norm
+ * @throws LowlandError `E_CONFIG` if a setting is out of range
+ * @example
+ * const regularized = sam({ rho: 0.1 }).apply(task.objective());
+ * @see Foret et al., "Sharpness-Aware Minimization for Efficiently Improving Generalization", 2021
+ */
+export function sam(options: Partial<Settings<typeof samParameters>> = {}): Regularizer {
+  const settings = settle("sam", samParameters, options);
+  const { rho } = settings;
+  return {
+    name: "sam",
+    settings,
+    apply(objective) {
+      const buffers = scratch(1);
+      return {
+        layout: objective.layout,
+        lossAndGradient(params, batch, gradient, known) {
+          const plain = plainAt(objective, params, batch, gradient, known);
+          const factor = ascentFactor(rho, plain.gradient);
+          if (factor === 0) return passOn(plain, gradient);
+          const [perturbed] = buffers(params) as [Vector];
+          addScaled(params, factor, plain.gradient, perturbed);
+          return objective.lossAndGradient(perturbed, batch, gradient);
+        },
+      };
+    },
+  };
+}
