@@ -1,0 +1,208 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LowlandError } from "../errors.ts";
+import { formatResults, parseResults, type Results, type SharpnessSeed } from "./results.ts";
+import { compareOptimizers, summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+
+const seeds = [0.3, 0.31, 0.29].map((trainLoss, seed) => ({
+  seed,
+  trainLoss,
+  testLoss: trainLoss + 0.02,
+  testAccuracy: 1 - trainLoss / 4,
+  curve: [
+    { step: 0, loss: 2.3 },
+    { step: 100, loss: trainLoss, testAccuracy: 1 - trainLoss / 4 },
+  ],
+}));
+
+const sharp = (scale: number): SharpnessSeed[] =>
+  [1, 1.1, 0.8].map((wobble, seed) => ({
+    seed,
+    loss: 0.3,
+    gradientNorm: 0.2,
+    topEigenvalue: 10 * scale * wobble,
+    radii: [0.1, 0.005].map((radius) => ({
+      radius,
+      maxLoss: 0.3 + radius,
+      surrogateGap: radius,
+      oneStepGap: radius,
+      maxGradientNorm: 0.5,
+      curvatureGap: scale * wobble * radius ** 2,
+    })),
+  }));
+
+const evaluation = (optimizer: string, shift: number) => {
+  const shifted = seeds.map((seed) => ({
+    ...seed,
+    trainLoss: seed.trainLoss + shift * (1 + seed.seed / 10),
+  }));
+  return {
+    task: "synthetic-digits/mlp",
+    optimizer,
+    spec: optimizer.toLowerCase(),
+    group: "hand-designed" as const,
+    gradientsPerStep: 1,
+    steps: 100,
+    seeds: shifted,
+    summary: summarizeEvaluation(shifted),
+  };
+};
+
+const sharpness = (optimizer: string, scale: number) => ({
+  task: "synthetic-digits/mlp",
+  optimizer,
+  steps: 100,
+  seeds: sharp(scale),
+  summary: summarizeSharpness(sharp(scale)),
+});
+
+const results: Results = {
+  schemaVersion: 1,
+  kind: "evaluate",
+  title: "Evaluation",
+  command: "lowland evaluate --optimizer adam --task synthetic-digits/mlp",
+  version: "0.1.0",
+  kernelVariant: "fma",
+  node: "v22.0.0",
+  platform: "linux-x64",
+  seed: 0,
+  durationSeconds: 1.5,
+  settings: { steps: [100], nested: { deep: null } },
+  metaTraining: [
+    {
+      name: "lstm",
+      regularizer: "none",
+      task: "synthetic-digits/mlp",
+      outerSteps: 2,
+      settings: {},
+      metaLossCurve: [{ outerStep: 1, metaLoss: 2 }],
+      metaValidationCurve: [{ outerStep: 2, loss: 1.5, accuracy: 0.7 }],
+      bestOuterStep: 2,
+      seconds: 3,
+      innerStepsPerSecond: 100,
+      gradientEvaluations: 300,
+    },
+  ],
+  evaluations: [evaluation("Adam", 0), evaluation("SGD", 0.1)],
+  sharpness: [sharpness("Adam", 1), sharpness("SGD", 2)],
+  comparisons: [],
+};
+
+/** The one-line message `parseResults` refuses `json` with. */
+function refusal(json: string): string {
+  try {
+    parseResults(json, "runs/x/results.json");
+  } catch (error) {
+    expect(error).toBeInstanceOf(LowlandError);
+    expect((error as LowlandError).code).toBe("E_DATA");
+    expect((error as LowlandError).message).not.toContain("\n");
+    return (error as LowlandError).message;
+  }
+  throw new Error("parseResults accepted it");
+}
+
+/** The JSON of `results` with one value replaced. */
+function withValue(path: readonly (string | number)[], value: unknown): string {
+  const copy = JSON.parse(formatResults(results));
+  let parent = copy;
+  for (const part of path.slice(0, -1)) parent = parent[part];
+  parent[path.at(-1)!] = value;
+  return JSON.stringify(copy);
+}
+
+describe("parseResults", () => {
+  it("reads what formatResults wrote", () => {
+    expect(parseResults(formatResults(results), "x")).toEqual(results);
+  });
+
+  it("reads numbers that were not finite as null", () => {
+    const diverged = { ...seeds[0]!, trainLoss: Number.NaN, testLoss: Number.POSITIVE_INFINITY };
+    const text = formatResults({
+      ...results,
+      evaluations: [{ ...results.evaluations[0]!, seeds: [diverged] }],
+    });
+    expect(parseResults(text, "x").evaluations[0]!.seeds[0]).toMatchObject({
+      trainLoss: null,
+      testLoss: null,
+    });
+  });
+
+  it("keeps keys it does not know", () => {
+    const text = withValue(["transfer"], { tasks: [] });
+    expect(parseResults(text, "x")).toHaveProperty("transfer", { tasks: [] });
+  });
+
+  it("names the place of the fault in a damaged file", () => {
+    expect(refusal(withValue(["evaluations", 0, "seeds", 1, "trainLoss"], "low"))).toBe(
+      "runs/x/results.json is damaged at evaluations[0].seeds[1].trainLoss: Invalid input: expected number, received string; run the command that wrote it again",
+    );
+    expect(refusal(withValue(["sharpness", 0, "summary", "radii", 0, "radius"], -1))).toContain(
+      "sharpness[0].summary.radii[0].radius",
+    );
+    expect(refusal(withValue(["command"], undefined))).toContain("damaged at command");
+  });
+
+  it("refuses empty, truncated, foreign and later files in one line", () => {
+    expect(refusal("")).toContain("it is empty");
+    expect(refusal(formatResults(results).slice(0, 400))).toContain("is not JSON");
+    expect(refusal("[1, 2]")).toContain("not a results file");
+    expect(refusal("null")).toContain("not a results file");
+    expect(refusal('{"schemaVersion": 2}')).toContain("schemaVersion 2, this version reads 1");
+    expect(refusal('{"schemaVersion": 1}')).toContain("is damaged at");
+  });
+
+  it("never fails in another way, whatever the JSON", () => {
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        refusal(json);
+        refusal(`{"schemaVersion":1,"metaTraining":${json}}`);
+      }),
+    );
+  });
+});
+
+describe("summaries", () => {
+  it("take means over seeds and count the diverged", () => {
+    const summary = summarizeEvaluation([
+      ...seeds,
+      { seed: 3, trainLoss: null, testLoss: null, testAccuracy: null, curve: [], diverged: true },
+    ]);
+    expect(summary).toMatchObject({ seeds: 4, diverged: 1 });
+    expect(summary.trainLoss.mean).toBeCloseTo(0.3, 12);
+    expect(summary.trainLoss.count).toBe(3);
+  });
+
+  it("have no accuracy for tasks without classes", () => {
+    const summary = summarizeEvaluation([{ seed: 0, trainLoss: 1, testLoss: 2, curve: [] }]);
+    expect(summary).not.toHaveProperty("testAccuracy");
+  });
+
+  it("order radii and keep seeds apart", () => {
+    const summary = summarizeSharpness(sharp(1));
+    expect(summary.radii.map((at) => at.radius)).toEqual([0.005, 0.1]);
+    expect(summary.radii[1]!.curvatureGap.mean).toBeCloseTo(0.01 * (2.9 / 3), 12);
+    expect(summary.topEigenvalue.count).toBe(3);
+  });
+});
+
+describe("compareOptimizers", () => {
+  it("tests each measure over shared seeds and corrects over all of them", () => {
+    const found = compareOptimizers(results, [["SGD", "Adam"]]);
+    expect(found.map((comparison) => comparison.measure)).toEqual([
+      "testAccuracy",
+      "trainLoss",
+      "topEigenvalue",
+      "curvatureGap",
+    ]);
+    const [accuracy, train, eigenvalue, gap] = found;
+    expect(accuracy).toMatchObject({ meanDifference: 0, p: 1, pHolm: 1, pairs: 3 });
+    expect(train!.meanDifference).toBeCloseTo(0.11, 12);
+    expect(eigenvalue!.meanDifference).toBeCloseTo((10 * 2.9) / 3, 10);
+    expect(gap).toMatchObject({ radius: 0.1, candidate: "SGD", baseline: "Adam" });
+    for (const comparison of found) expect(comparison.pHolm).toBeGreaterThanOrEqual(comparison.p!);
+  });
+
+  it("skips pairs that were not both run", () => {
+    expect(compareOptimizers(results, [["lion", "Adam"]])).toEqual([]);
+  });
+});

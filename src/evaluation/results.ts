@@ -1,0 +1,341 @@
+import { z } from "zod";
+import { LowlandError } from "../errors.ts";
+import type { Estimate, PairedTest } from "./statistics.ts";
+
+/**
+ * A measured number, or null where it left the finite numbers (JSON has no NaN): a diverged run keeps its place
+ * among the seeds and its missing values never enter a mean.
+ */
+export type Measured = number | null;
+
+/** What `--json` and `results.json` hold for settings: any JSON value. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+export type Settings = Readonly<Record<string, Json>>;
+
+/**
+ * The contents of `results.json`, schemaVersion 1: written by `evaluate`, `sharpness` and `reproduce`, read by
+ * `report`. Additions (a transfer matrix, landscapes) are new optional keys; readers ignore keys they do not
+ * know. Only a change that breaks a reader raises `schemaVersion`.
+ */
+export interface Results {
+  readonly schemaVersion: 1;
+  readonly kind: "reproduce-quick" | "reproduce-paper" | "evaluate" | "sharpness";
+  readonly title: string;
+  /** The exact command that made the file. */
+  readonly command: string;
+  /** Of Lowland. */
+  readonly version: string;
+  /** `portable` or `fma`. */
+  readonly kernelVariant: string;
+  readonly node: string;
+  /** `process.platform`-`process.arch`, and the processor if known. */
+  readonly platform: string;
+  readonly seed: number;
+  /** ISO 8601. */
+  readonly startedAt?: string;
+  readonly durationSeconds: number;
+  /** Resolved settings of the whole command. */
+  readonly settings: Settings;
+  readonly metaTraining: readonly MetaTrainingRecord[];
+  readonly evaluations: readonly EvaluationRecord[];
+  readonly sharpness: readonly SharpnessRecord[];
+  readonly comparisons: readonly Comparison[];
+}
+
+/** One meta-training run. */
+export interface MetaTrainingRecord {
+  /** Display name, the same as `optimizer` of its evaluations: `lstm + SAM`. */
+  readonly name: string;
+  /** Spec string of the regularizer in the meta-objective, or `none`. */
+  readonly regularizer: string;
+  readonly task: string;
+  readonly outerSteps: number;
+  readonly settings: Settings;
+  /** Mean meta-loss per inner step of the windows of one outer step. */
+  readonly metaLossCurve: readonly { readonly outerStep: number; readonly metaLoss: Measured }[];
+  readonly metaValidationCurve: readonly {
+    readonly outerStep: number;
+    readonly loss: Measured;
+    readonly accuracy?: Measured;
+  }[];
+  /** Outer step of the checkpoint that was kept: the lowest meta-validation loss. */
+  readonly bestOuterStep: number;
+  readonly seconds: number;
+  readonly innerStepsPerSecond: number;
+  readonly gradientEvaluations: number;
+}
+
+/** One optimizer on one task for one number of steps, over seeds. */
+export interface EvaluationRecord {
+  readonly task: string;
+  /** Display name: `Adam + SAM`. */
+  readonly optimizer: string;
+  /** Spec string that rebuilds it. */
+  readonly spec: string;
+  readonly group: "learned" | "hand-designed";
+  /** Gradients of the task per inner step: 1 plain, 2 for SAM, 4 for GAM. */
+  readonly gradientsPerStep: number;
+  readonly steps: number;
+  readonly seeds: readonly EvaluationSeed[];
+  readonly summary: EvaluationSummary;
+}
+
+/** One inner training. */
+export interface EvaluationSeed {
+  readonly seed: number;
+  /** Mean loss over the whole training split at the last step. */
+  readonly trainLoss: Measured;
+  readonly testLoss: Measured;
+  /** In [0, 1]; absent for tasks without classes. */
+  readonly testAccuracy?: Measured;
+  readonly curve: readonly CurvePoint[];
+  readonly diverged?: boolean;
+}
+
+/** `loss` is the training loss met at that inner step; `testAccuracy` is there where it was measured. */
+export interface CurvePoint {
+  readonly step: number;
+  readonly loss: Measured;
+  readonly testAccuracy?: Measured;
+}
+
+export interface EvaluationSummary {
+  readonly seeds: number;
+  readonly diverged: number;
+  readonly trainLoss: Estimate;
+  readonly testLoss: Estimate;
+  readonly testAccuracy?: Estimate;
+}
+
+/** Sharpness around the points one optimizer reached on one task, over seeds. */
+export interface SharpnessRecord {
+  readonly task: string;
+  readonly optimizer: string;
+  readonly steps: number;
+  readonly seeds: readonly SharpnessSeed[];
+  readonly summary: SharpnessSummary;
+}
+
+export interface SharpnessSeed {
+  readonly seed: number;
+  readonly loss: Measured;
+  readonly gradientNorm: Measured;
+  readonly topEigenvalue: Measured;
+  readonly radii: readonly RadiusMeasures[];
+  readonly diverged?: boolean;
+}
+
+/** Measures in the L2 ball of one radius ρ around w. */
+export interface RadiusMeasures {
+  readonly radius: number;
+  readonly maxLoss: Measured;
+  /** maxLoss − L(w). */
+  readonly surrogateGap: Measured;
+  /** L(w + ρ g/‖g‖) − L(w). */
+  readonly oneStepGap: Measured;
+  readonly maxGradientNorm: Measured;
+  /** surrogateGap − ρ‖g‖. */
+  readonly curvatureGap: Measured;
+}
+
+export interface SharpnessSummary {
+  readonly seeds: number;
+  readonly diverged: number;
+  readonly loss: Estimate;
+  readonly gradientNorm: Estimate;
+  readonly topEigenvalue: Estimate;
+  readonly radii: readonly RadiusSummary[];
+}
+
+export type RadiusSummary = { readonly radius: number } & {
+  readonly [measure in RadiusMeasure]: Estimate;
+};
+
+export type RadiusMeasure = Exclude<keyof RadiusMeasures, "radius">;
+
+/** Every measure taken at a radius. */
+export const RADIUS_MEASURES: readonly RadiusMeasure[] = [
+  "maxLoss",
+  "surrogateGap",
+  "oneStepGap",
+  "maxGradientNorm",
+  "curvatureGap",
+];
+
+/** A paired test of one measure between two optimizers over the seeds both ran. */
+export interface Comparison extends PairedTest {
+  readonly task: string;
+  readonly steps: number;
+  /** `testAccuracy`, `topEigenvalue`, … */
+  readonly measure: string;
+  /** For measures in a ball. */
+  readonly radius?: number;
+  readonly candidate: string;
+  readonly baseline: string;
+  /** `p` after Holm's correction over all comparisons made together. */
+  readonly pHolm: Measured;
+}
+
+const measured = z.number().nullable();
+const count = z.int().nonnegative();
+const settings: z.ZodType<Settings> = z.record(z.string(), z.json());
+const estimateSchema = z.looseObject({ mean: measured, sd: measured, low: measured, high: measured, count });
+const located = { task: z.string(), optimizer: z.string(), steps: count };
+const radiusOf = <T extends z.ZodType>(value: T) =>
+  z.looseObject({
+    radius: z.number().positive(),
+    maxLoss: value,
+    surrogateGap: value,
+    oneStepGap: value,
+    maxGradientNorm: value,
+    curvatureGap: value,
+  });
+
+const schema: z.ZodType<Results> = z.looseObject({
+  schemaVersion: z.literal(1),
+  kind: z.enum(["reproduce-quick", "reproduce-paper", "evaluate", "sharpness"]),
+  title: z.string(),
+  command: z.string(),
+  version: z.string(),
+  kernelVariant: z.string(),
+  node: z.string(),
+  platform: z.string(),
+  seed: z.int(),
+  startedAt: z.string().exactOptional(),
+  durationSeconds: z.number().nonnegative(),
+  settings,
+  metaTraining: z.array(
+    z.looseObject({
+      name: z.string(),
+      regularizer: z.string(),
+      task: z.string(),
+      outerSteps: count,
+      settings,
+      metaLossCurve: z.array(z.looseObject({ outerStep: count, metaLoss: measured })),
+      metaValidationCurve: z.array(
+        z.looseObject({ outerStep: count, loss: measured, accuracy: measured.exactOptional() }),
+      ),
+      bestOuterStep: count,
+      seconds: z.number().nonnegative(),
+      innerStepsPerSecond: z.number().nonnegative(),
+      gradientEvaluations: count,
+    }),
+  ),
+  evaluations: z.array(
+    z.looseObject({
+      ...located,
+      spec: z.string(),
+      group: z.enum(["learned", "hand-designed"]),
+      gradientsPerStep: z.number().positive(),
+      seeds: z.array(
+        z.looseObject({
+          seed: z.int(),
+          trainLoss: measured,
+          testLoss: measured,
+          testAccuracy: measured.exactOptional(),
+          curve: z.array(
+            z.looseObject({ step: count, loss: measured, testAccuracy: measured.exactOptional() }),
+          ),
+          diverged: z.boolean().exactOptional(),
+        }),
+      ),
+      summary: z.looseObject({
+        seeds: count,
+        diverged: count,
+        trainLoss: estimateSchema,
+        testLoss: estimateSchema,
+        testAccuracy: estimateSchema.exactOptional(),
+      }),
+    }),
+  ),
+  sharpness: z.array(
+    z.looseObject({
+      ...located,
+      seeds: z.array(
+        z.looseObject({
+          seed: z.int(),
+          loss: measured,
+          gradientNorm: measured,
+          topEigenvalue: measured,
+          radii: z.array(radiusOf(measured)),
+          diverged: z.boolean().exactOptional(),
+        }),
+      ),
+      summary: z.looseObject({
+        seeds: count,
+        diverged: count,
+        loss: estimateSchema,
+        gradientNorm: estimateSchema,
+        topEigenvalue: estimateSchema,
+        radii: z.array(radiusOf(estimateSchema)),
+      }),
+    }),
+  ),
+  comparisons: z.array(
+    z.looseObject({
+      task: z.string(),
+      steps: count,
+      measure: z.string(),
+      radius: z.number().exactOptional(),
+      candidate: z.string(),
+      baseline: z.string(),
+      pairs: count,
+      meanDifference: measured,
+      low: measured,
+      high: measured,
+      t: measured,
+      p: measured,
+      pHolm: measured,
+      effectSize: measured,
+    }),
+  ),
+});
+
+/** The text of `results.json`: numbers that are not finite become null. */
+export function formatResults(results: Results): string {
+  return `${JSON.stringify(results, null, 1)}\n`;
+}
+
+/**
+ * Reads the text of a `results.json`.
+ *
+ * @param source where the text comes from, for messages
+ * @throws E_DATA, one line: not JSON, not a results file of Lowland, of a later schema, or damaged (with the
+ *   place of the first fault)
+ */
+export function parseResults(json: string, source: string): Results {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new LowlandError(
+      "E_DATA",
+      `${source} is not JSON (${describe(json)}); run the command that wrote it again`,
+    );
+  }
+  const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (version === undefined) {
+    throw new LowlandError(
+      "E_DATA",
+      `${source} has no "schemaVersion", so it is not a results file; give the results.json of evaluate, sharpness or reproduce`,
+    );
+  }
+  if (version !== 1) {
+    throw new LowlandError(
+      "E_DATA",
+      `${source} has schemaVersion ${JSON.stringify(version)?.slice(0, 40)}, this version reads 1; use the version of Lowland that wrote it`,
+    );
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  const place = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("");
+  throw new LowlandError(
+    "E_DATA",
+    `${source} is damaged at ${place.replace(/^\./, "") || "its top"}: ${message.replace(/\s+/g, " ")}; run the command that wrote it again`,
+  );
+}
+
+function describe(text: string): string {
+  return text.trim() === "" ? "it is empty" : `${text.length} characters, damaged or cut short`;
+}
