@@ -1,6 +1,6 @@
 import type { Layout, Vector } from "../kernels/types.ts";
 import { passOn, plainAt } from "./ascent.ts";
-import { scratch } from "./scratch.ts";
+import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
@@ -31,16 +31,16 @@ export function asam(options: Partial<Settings<typeof asamParameters>> = {}): Re
     name: "asam",
     settings,
     apply(objective) {
-      const buffers = scratch(1);
       return {
         layout: objective.layout,
         lossAndGradient(params, batch, gradient, known) {
           const plain = plainAt(objective, params, batch, gradient, known);
           if (rho === 0) return passOn(plain, gradient);
-          const [perturbed] = buffers(params) as [Vector];
-          const moved = perturb(objective.layout, params, plain.gradient, rho, eta, perturbed);
-          if (!moved) return passOn(plain, gradient);
-          return objective.lossAndGradient(perturbed, batch, gradient);
+          return withScratch(params, 1, ([perturbed]) => {
+            const moved = perturb(objective.layout, params, plain.gradient, rho, eta, perturbed!);
+            if (!moved) return passOn(plain, gradient);
+            return objective.lossAndGradient(perturbed!, batch, gradient);
+          });
         },
       };
     },

@@ -1,7 +1,7 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
-import { scratch } from "./scratch.ts";
+import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
@@ -33,39 +33,34 @@ export function gamFd(options: Partial<Settings<typeof gamFdParameters>> = {}): 
     name: "gam-fd",
     settings,
     apply(objective) {
-      const buffers = scratch(5);
       return {
         layout: objective.layout,
         lossAndGradient(params, batch, gradient, known) {
-          const [own, g1, g2, center, perturbed] = buffers(params) as [
-            Vector,
-            Vector,
-            Vector,
-            Vector,
-            Vector,
-          ];
-          const plain = plainAt(objective, params, batch, own, known);
-          const g0 = plain.gradient;
-          if (dot(g0, g0) === 0) return passOn(plain, gradient);
+          return withScratch(params, 5, (vectors) => {
+            const [own, g1, g2, center, perturbed] = vectors as [Vector, Vector, Vector, Vector, Vector];
+            const plain = plainAt(objective, params, batch, own, known);
+            const g0 = plain.gradient;
+            if (dot(g0, g0) === 0) return passOn(plain, gradient);
 
-          addScaled(params, ascentFactor(rhoPrime, g0), g0, perturbed);
-          const loss1 = objective.lossAndGradient(perturbed, batch, g1);
+            addScaled(params, ascentFactor(rhoPrime, g0), g0, perturbed);
+            const loss1 = objective.lossAndGradient(perturbed, batch, g1);
 
-          addScaled(g1, -1, g0, center);
-          addScaled(params, ascentFactor(rho, center), center, center);
-          objective.lossAndGradient(center, batch, g2);
+            addScaled(g1, -1, g0, center);
+            addScaled(params, ascentFactor(rho, center), center, center);
+            objective.lossAndGradient(center, batch, g2);
 
-          addScaled(center, ascentFactor(rhoPrime, g2), g2, perturbed);
-          const loss3 = objective.lossAndGradient(perturbed, batch, gradient);
+            addScaled(center, ascentFactor(rhoPrime, g2), g2, perturbed);
+            const loss3 = objective.lossAndGradient(perturbed, batch, gradient);
 
-          scale(1 - alpha, gradient);
-          axpy(alpha, g1, gradient);
-          const squares = dot(gradient, gradient);
-          addScaled(g0, Math.abs(1 - beta), g2, g2);
-          const along = squares === 0 ? 0 : dot(g2, gradient) / squares;
-          scale(1 + gamma * along, gradient);
-          axpy(-gamma, g2, gradient);
-          return alpha * loss1 + (1 - alpha) * loss3;
+            scale(1 - alpha, gradient);
+            axpy(alpha, g1, gradient);
+            const squares = dot(gradient, gradient);
+            addScaled(g0, Math.abs(1 - beta), g2, g2);
+            const along = squares === 0 ? 0 : dot(g2, gradient) / squares;
+            scale(1 + gamma * along, gradient);
+            axpy(-gamma, g2, gradient);
+            return alpha * loss1 + (1 - alpha) * loss3;
+          });
         },
       };
     },

@@ -2,7 +2,7 @@ import type { Vector } from "../kernels/types.ts";
 import { addScaled, norm } from "../kernels/vector.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { hessianVectorProducts } from "./hvp.ts";
-import { scratch } from "./scratch.ts";
+import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
@@ -30,23 +30,24 @@ export function gam(options: Partial<Settings<typeof gamParameters>> = {}): Regu
     name: "gam",
     settings,
     apply(objective) {
-      const buffers = scratch(3);
       const timesHessian = hessianVectorProducts(objective);
       return {
         layout: objective.layout,
         lossAndGradient(params, batch, gradient, known) {
-          const [own, there, perturbed] = buffers(params) as [Vector, Vector, Vector];
-          const plain = plainAt(objective, params, batch, own, known);
-          const flat = rho === 0 || alpha === 0 || norm(plain.gradient) === 0;
-          if (flat) return passOn(plain, gradient);
+          return withScratch(params, 3, (vectors) => {
+            const [own, there, perturbed] = vectors as [Vector, Vector, Vector];
+            const plain = plainAt(objective, params, batch, own, known);
+            const flat = rho === 0 || alpha === 0 || norm(plain.gradient) === 0;
+            if (flat) return passOn(plain, gradient);
 
-          // Only the direction of f matters, so g stands in for g/‖g‖.
-          timesHessian(params, batch, plain.gradient, there);
-          addScaled(params, ascentFactor(rho, there), there, perturbed);
-          objective.lossAndGradient(perturbed, batch, there);
-          timesHessian(perturbed, batch, there, gradient);
-          addScaled(plain.gradient, alpha * ascentFactor(rho, there), gradient, gradient);
-          return plain.loss + alpha * rho * norm(there);
+            // Only the direction of f matters, so g stands in for g/‖g‖.
+            timesHessian(params, batch, plain.gradient, there);
+            addScaled(params, ascentFactor(rho, there), there, perturbed);
+            objective.lossAndGradient(perturbed, batch, there);
+            timesHessian(perturbed, batch, there, gradient);
+            addScaled(plain.gradient, alpha * ascentFactor(rho, there), gradient, gradient);
+            return plain.loss + alpha * rho * norm(there);
+          });
         },
       };
     },

@@ -1,7 +1,7 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
-import { scratch } from "./scratch.ts";
+import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
@@ -29,22 +29,23 @@ export function gsam(options: Partial<Settings<typeof gsamParameters>> = {}): Re
     name: "gsam",
     settings,
     apply(objective) {
-      const buffers = scratch(2);
       return {
         layout: objective.layout,
         lossAndGradient(params, batch, gradient, known) {
-          const [perturbed, own] = buffers(params) as [Vector, Vector];
-          const plain = plainAt(objective, params, batch, own, known);
-          const factor = ascentFactor(rho, plain.gradient);
-          if (factor === 0) return passOn(plain, gradient);
-          addScaled(params, factor, plain.gradient, perturbed);
-          const loss = objective.lossAndGradient(perturbed, batch, gradient);
-          if (alpha === 0) return loss;
-          const squares = dot(gradient, gradient);
-          const along = squares === 0 ? 0 : dot(plain.gradient, gradient) / squares;
-          scale(1 + alpha * along, gradient);
-          axpy(-alpha, plain.gradient, gradient);
-          return loss + alpha * (loss - plain.loss);
+          return withScratch(params, 2, (vectors) => {
+            const [perturbed, own] = vectors as [Vector, Vector];
+            const plain = plainAt(objective, params, batch, own, known);
+            const factor = ascentFactor(rho, plain.gradient);
+            if (factor === 0) return passOn(plain, gradient);
+            addScaled(params, factor, plain.gradient, perturbed);
+            const loss = objective.lossAndGradient(perturbed, batch, gradient);
+            if (alpha === 0) return loss;
+            const squares = dot(gradient, gradient);
+            const along = squares === 0 ? 0 : dot(plain.gradient, gradient) / squares;
+            scale(1 + alpha * along, gradient);
+            axpy(-alpha, plain.gradient, gradient);
+            return loss + alpha * (loss - plain.loss);
+          });
         },
       };
     },

@@ -2,7 +2,7 @@ import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import type { Key } from "../random/key.ts";
 import type { Objective } from "../tasks/types.ts";
-import { scratch } from "./scratch.ts";
+import { withScratch } from "./scratch.ts";
 
 /** Writes H(params; batch)·vector to `product`, which may not alias `vector`. */
 export type HessianVectorProduct = (params: Vector, batch: Key, vector: Vector, product: Vector) => void;
@@ -29,21 +29,22 @@ export function hessianVectorProducts(objective: Objective): HessianVectorProduc
   const exact = objective.hessianVectorProduct;
   if (exact) return (params, batch, vector, product) => exact.call(objective, params, batch, vector, product);
 
-  const buffers = scratch(2);
   return (params, batch, vector, product) => {
     const length = norm(vector);
     if (length === 0) {
       product.fill(0);
       return;
     }
-    const [shifted, behind] = buffers(params) as [Vector, Vector];
     const relative = params instanceof Float32Array ? relativeSteps.float32 : relativeSteps.float64;
     const step = relative * (1 + norm(params));
-    addScaled(params, -step / length, vector, shifted);
-    objective.lossAndGradient(shifted, batch, behind);
-    addScaled(params, step / length, vector, shifted);
-    objective.lossAndGradient(shifted, batch, product);
-    axpy(-1, behind, product);
+    withScratch(params, 2, (vectors) => {
+      const [shifted, behind] = vectors as [Vector, Vector];
+      addScaled(params, -step / length, vector, shifted);
+      objective.lossAndGradient(shifted, batch, behind);
+      addScaled(params, step / length, vector, shifted);
+      objective.lossAndGradient(shifted, batch, product);
+      axpy(-1, behind, product);
+    });
     scale(length / (2 * step), product);
   };
 }

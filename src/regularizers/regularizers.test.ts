@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { kernels, openArena } from "../kernels/module.ts";
 import type { Vector } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import { key } from "../random/key.ts";
@@ -85,6 +86,21 @@ it("GAM by central differences agrees with exact products to 1e-8 in float64 and
 });
 
 const registered = regularizerNames.map((name) => makeRegularizer(name));
+
+it.each(registered)("$name gives the same bits inside and outside kernel memory", (regularizer) => {
+  const objective = quarticObjective(goldenMatrix, { exactProducts: false });
+  const outside = evaluate(regularizer.apply(objective), Float32Array.from(goldenPoint));
+  const arena = openArena();
+  const params = arena.float32(2);
+  const gradient = arena.float32(2);
+  params.set(goldenPoint);
+  const loss = regularizer.apply(objective).lossAndGradient(params, batch, gradient);
+  // fma kernels round once where plain TypeScript rounds twice
+  const tolerance = kernels().variant === "portable" ? 0 : 1e-3;
+  expect(Math.abs(loss - outside.loss)).toBeLessThanOrEqual(tolerance);
+  expectClose(gradient, numbers(outside.gradient), tolerance);
+  arena.close();
+});
 
 it.each(registered)("$name conforms", (regularizer) => {
   checkRegularizer(regularizer);
@@ -369,6 +385,39 @@ it.each(registered)("$name lets an infinite gradient through", (regularizer) => 
   };
   const { gradient } = evaluate(regularizer.apply(broken), Float32Array.from(goldenPoint));
   expect(Number.isFinite(gradient[0])).toBe(false);
+});
+
+it("SAM with ρ = 0 passes an infinite gradient on as it is", () => {
+  const wall: Objective = {
+    ...quarticObjective(goldenMatrix),
+    lossAndGradient(_params, _batch, gradient) {
+      gradient.set([Infinity, 1]);
+      return 2;
+    },
+  };
+  const { loss, gradient } = evaluate(sam({ rho: 0 }).apply(wall), Float32Array.from(goldenPoint));
+  expect([loss, ...gradient]).toEqual([2, Infinity, 1]);
+});
+
+it("SAM gives NaN where the gradient's norm overflows, not the plain objective", () => {
+  const huge = quarticObjective([[1e200]], { quartic: 0 });
+  expect(evaluate(sam().apply(huge), Float64Array.of(1)).gradient[0]).toBeNaN();
+});
+
+// L = −½w² at w = 1: a step of length 1 up the slope ends on the top, where the gradient vanishes.
+describe("a perturbed gradient of zero", () => {
+  const ridge = quarticObjective([[-1]], { quartic: 0 });
+
+  it("leaves GSAM all of g as orthogonal part", () => {
+    const { gradient } = evaluate(gsam({ rho: 1, alpha: 0.4 }).apply(ridge), Float32Array.of(1));
+    expect(gradient[0]).toBeCloseTo(0.4, 6);
+  });
+
+  it("leaves GAM as released all of P as orthogonal part", () => {
+    const settings = { rho: 0, rhoPrime: 1, alpha: 0, beta: 0.1, gamma: 0.05 };
+    const { gradient } = evaluate(gamFd(settings).apply(ridge), Float32Array.of(1));
+    expect(gradient[0]).toBeCloseTo(0.05 * 1.9, 6);
+  });
 });
 
 describe("gsamRho", () => {

@@ -1,7 +1,6 @@
-import type { Vector } from "../kernels/types.ts";
 import { addScaled } from "../kernels/vector.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
-import { scratch } from "./scratch.ts";
+import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
@@ -29,16 +28,16 @@ export function sam(options: Partial<Settings<typeof samParameters>> = {}): Regu
     name: "sam",
     settings,
     apply(objective) {
-      const buffers = scratch(1);
       return {
         layout: objective.layout,
         lossAndGradient(params, batch, gradient, known) {
           const plain = plainAt(objective, params, batch, gradient, known);
           const factor = ascentFactor(rho, plain.gradient);
           if (factor === 0) return passOn(plain, gradient);
-          const [perturbed] = buffers(params) as [Vector];
-          addScaled(params, factor, plain.gradient, perturbed);
-          return objective.lossAndGradient(perturbed, batch, gradient);
+          return withScratch(params, 1, ([perturbed]) => {
+            addScaled(params, factor, plain.gradient, perturbed!);
+            return objective.lossAndGradient(perturbed!, batch, gradient);
+          });
         },
       };
     },

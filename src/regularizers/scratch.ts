@@ -1,26 +1,47 @@
+import { kernels } from "../kernels/module.ts";
 import type { Vector } from "../kernels/types.ts";
+import { inKernelMemory } from "../kernels/vector.ts";
 
-/** `count` uninitialized work vectors of the kind and length of `params`. */
-export function scratchLike(params: Vector, count: number): Vector[] {
-  const { length } = params;
-  return Array.from({ length: count }, () =>
-    params instanceof Float32Array ? new Float32Array(length) : new Float64Array(length),
-  );
+/** Work vectors of one length and kind; the first `used` are lent out. */
+interface Pool {
+  readonly vectors: Vector[];
+  used: number;
 }
 
+type PoolsByLength = Map<number, Pool>;
+
+const inKernel: PoolsByLength = new Map();
+const single: PoolsByLength = new Map();
+const double: PoolsByLength = new Map();
+
 /**
- * Work vectors that are allocated on first use and then kept, one set for each kind of vector: an objective
- * that is called in a loop allocates nothing.
+ * Lends `count` work vectors like `params` (same length, precision and memory) for the time of one call of `use`.
+ * They hold whatever was left in them. Calls may nest; all share one pool in each thread, so that an objective in
+ * a loop allocates no vector and many regularized objectives need no more memory than one.
  */
-export function scratch(count: number): (params: Vector) => readonly Vector[] {
-  let single: readonly Vector[] | undefined;
-  let double: readonly Vector[] | undefined;
-  return (params) => {
-    if (params instanceof Float32Array) {
-      single ??= scratchLike(params, count);
-      return single;
-    }
-    double ??= scratchLike(params, count);
-    return double;
-  };
+export function withScratch<T>(params: Vector, count: number, use: (vectors: readonly Vector[]) => T): T {
+  const pool = poolFor(params);
+  const first = pool.used;
+  while (pool.vectors.length < first + count) pool.vectors.push(vectorLike(params));
+  pool.used += count;
+  try {
+    return use(pool.vectors.slice(first, pool.used));
+  } finally {
+    pool.used = first;
+  }
+}
+
+function poolFor(params: Vector): Pool {
+  const pools = inKernelMemory(params) ? inKernel : params instanceof Float32Array ? single : double;
+  let pool = pools.get(params.length);
+  if (pool === undefined) {
+    pool = { vectors: [], used: 0 };
+    pools.set(params.length, pool);
+  }
+  return pool;
+}
+
+function vectorLike(params: Vector): Vector {
+  if (inKernelMemory(params)) return kernels().permanent.float32(params.length);
+  return params instanceof Float32Array ? new Float32Array(params.length) : new Float64Array(params.length);
 }

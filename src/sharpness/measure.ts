@@ -4,7 +4,7 @@ import { addScaled, norm } from "../kernels/vector.ts";
 import { foldIn, type Key } from "../random/key.ts";
 import { ascentFactor } from "../regularizers/ascent.ts";
 import { countGradients } from "../regularizers/count.ts";
-import { scratchLike } from "../regularizers/scratch.ts";
+import { withScratch } from "../regularizers/scratch.ts";
 import type { Objective } from "../tasks/types.ts";
 import { ascents, checkCount, type PgaQuantity } from "./pga.ts";
 import { type TopEigenvalue, topEigenvalue } from "./spectrum.ts";
@@ -78,32 +78,24 @@ export async function measureSharpness(
 ): Promise<Sharpness> {
   const { radii, key, steps = 20, restarts = 3, onProgress, signal } = options;
   checkInputs(objective, params, { radii, steps, restarts });
+  signal?.throwIfAborted();
   const counted = countGradients(objective);
-  const [gradient, point, there] = scratchLike(params, 3) as [Vector, Vector, Vector];
   const [spectrumKey, lossKey, normKey] = [0, 1, 2].map((i) => foldIn(key, i)) as [Key, Key, Key];
 
-  const loss = counted.lossAndGradient(params, key, gradient);
-  const gradientNorm = norm(gradient);
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-    throw new LowlandError(
-      "E_DIVERGED",
-      `loss is ${loss} and gradient norm ${gradientNorm} at the point to measure; measure one before training diverged`,
-    );
-  }
+  const { loss, gradientNorm, oneStepGaps } = measureCentre(counted, params, key, radii);
 
   const exact = objective.hessianVectorProduct !== undefined;
   const costs: Readonly<Record<PgaQuantity, number>> = {
     loss: steps + 1,
     gradientNorm: steps + 1 + (exact ? 0 : 2 * steps),
   };
-  let remaining = radii.length * (1 + restarts * (costs.loss + costs.gradientNorm));
+  let remaining = radii.length * restarts * (costs.loss + costs.gradientNorm);
   const breathe = async (): Promise<void> => {
     onProgress?.({ done: counted.gradients, total: counted.gradients + remaining });
     await new Promise((resume) => setTimeout(resume, 0));
     signal?.throwIfAborted();
   };
 
-  signal?.throwIfAborted();
   const top = topEigenvalue(counted, params, { key: spectrumKey });
   await breathe();
 
@@ -124,14 +116,12 @@ export async function measureSharpness(
   };
 
   const measured: RadiusSharpness[] = [];
-  for (const radius of radii) {
-    addScaled(params, ascentFactor(radius, gradient), gradient, point);
-    const oneStepGap = counted.lossAndGradient(point, key, there) - loss;
-    remaining--;
+  for (const [i, radius] of radii.entries()) {
     const maxLoss = await maximum("loss", radius, loss, lossKey);
     const maxGradientNorm = await maximum("gradientNorm", radius, gradientNorm, normKey);
     const surrogateGap = maxLoss - loss;
     const curvatureGap = surrogateGap - radius * gradientNorm;
+    const oneStepGap = oneStepGaps[i]!;
     measured.push({ radius, maxLoss, surrogateGap, oneStepGap, curvatureGap, maxGradientNorm });
   }
   return {
@@ -142,6 +132,31 @@ export async function measureSharpness(
     gradientEvaluations: counted.gradients,
     exactProducts: counted.hessianVectorProducts,
   };
+}
+
+/** What is measured at the point itself and along its gradient. */
+function measureCentre(
+  objective: Objective,
+  params: Vector,
+  key: Key,
+  radii: readonly number[],
+): { loss: number; gradientNorm: number; oneStepGaps: number[] } {
+  return withScratch(params, 3, (vectors) => {
+    const [gradient, point, unused] = vectors as [Vector, Vector, Vector];
+    const loss = objective.lossAndGradient(params, key, gradient);
+    const gradientNorm = norm(gradient);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      throw new LowlandError(
+        "E_DIVERGED",
+        `loss is ${loss} and gradient norm ${gradientNorm} at the point to measure; measure one before training diverged`,
+      );
+    }
+    const oneStepGaps = radii.map((radius) => {
+      addScaled(params, ascentFactor(radius, gradient), gradient, point);
+      return objective.lossAndGradient(point, key, unused) - loss;
+    });
+    return { loss, gradientNorm, oneStepGaps };
+  });
 }
 
 function checkInputs(

@@ -3,7 +3,7 @@ import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
-import { scratch } from "../regularizers/scratch.ts";
+import { withScratch } from "../regularizers/scratch.ts";
 import type { Objective } from "../tasks/types.ts";
 
 /** What projected gradient ascent can maximize. */
@@ -33,42 +33,43 @@ const START = 1e-3;
 const REACH = 2.5;
 
 /**
- * Prepares single ascents of an objective; work vectors are kept between them.
+ * Prepares single ascents of an objective.
  *
  * d₀ random with ‖d₀‖ = ρ/1000; d ← Π(d + 2.5ρ/steps · a/‖a‖), Π the projection on ‖d‖ ≤ ρ, a = ∇L(w+d) for the
  * loss and H(w+d) g(w+d) for the gradient norm. Returns the largest value met, the start included; NaN if one
  * was NaN. Costs steps+1 gradients and, for the gradient norm, `steps` Hessian-vector products.
  */
 export function ascents(objective: Objective): (params: Vector, options: AscentOptions) => number {
-  const buffers = scratch(4);
   const timesHessian = hessianVectorProducts(objective);
   return (params, { quantity, radius, key, steps = 20 }) => {
     checkCount("steps", steps);
     if (!(radius > 0 && radius < Infinity)) {
       throw new LowlandError("E_CONFIG", `radius is ${radius}; give a finite number > 0`);
     }
-    const [displacement, point, gradient, product] = buffers(params) as [Vector, Vector, Vector, Vector];
-    normal(key, displacement);
-    scale((START * radius) / norm(displacement), displacement);
+    return withScratch(params, 4, (vectors) => {
+      const [displacement, point, gradient, product] = vectors as [Vector, Vector, Vector, Vector];
+      normal(key, displacement);
+      scale((START * radius) / norm(displacement), displacement);
 
-    let best = -Infinity;
-    for (let step = 0; ; step++) {
-      addScaled(params, 1, displacement, point);
-      const loss = objective.lossAndGradient(point, key, gradient);
-      best = Math.max(best, quantity === "loss" ? loss : norm(gradient));
-      if (step === steps) return best;
+      let best = -Infinity;
+      for (let step = 0; ; step++) {
+        addScaled(params, 1, displacement, point);
+        const loss = objective.lossAndGradient(point, key, gradient);
+        best = Math.max(best, quantity === "loss" ? loss : norm(gradient));
+        if (step === steps) return best;
 
-      let direction = gradient;
-      if (quantity === "gradientNorm") {
-        timesHessian(point, key, gradient, product);
-        direction = product;
+        let direction = gradient;
+        if (quantity === "gradientNorm") {
+          timesHessian(point, key, gradient, product);
+          direction = product;
+        }
+        const length = norm(direction);
+        if (length === 0) return best;
+        axpy((REACH * radius) / steps / length, direction, displacement);
+        const distance = norm(displacement);
+        if (distance > radius) scale(radius / distance, displacement);
       }
-      const length = norm(direction);
-      if (length === 0) return best;
-      axpy((REACH * radius) / steps / length, direction, displacement);
-      const distance = norm(displacement);
-      if (distance > radius) scale(radius / distance, displacement);
-    }
+    });
   };
 }
 
