@@ -1,0 +1,273 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { LowlandError } from "../errors.ts";
+import {
+  isTemporary,
+  listDirectory,
+  makeDirectory,
+  readTextIfAny,
+  removeFile,
+  removeTemporaries,
+  writeFileAtomic,
+} from "./files.ts";
+import { MetricsWriter } from "./metrics.ts";
+import { lowlandVersion } from "./version.ts";
+
+/** What made a run: everything besides its config that its bits depend on, or that a reader asks for. */
+export interface RunMeta {
+  /** Version of Lowland. */
+  readonly lowland: string;
+  /** Kernel variant: `portable` or `fma`. */
+  readonly variant: string;
+  readonly node: string;
+  /** Operating system and processor: `linux-x64`. */
+  readonly platform: string;
+  /** The command line as typed, without the interpreter: `["meta-train", "--task", …]`. */
+  readonly command: readonly string[];
+  readonly seed: number;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+}
+
+export interface Checkpoint {
+  readonly step: number;
+  readonly path: string;
+}
+
+/** Completes what the caller knows about a run with versions and platform. */
+export function describeRun(known: Pick<RunMeta, "variant" | "command" | "seed" | "started">): RunMeta {
+  return {
+    lowland: lowlandVersion(),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    ...known,
+  };
+}
+
+/**
+ * A directory that holds one run: `meta.json`, `config.resolved.json`, `metrics.jsonl`,
+ * `checkpoints/step-000100.safetensors` with the pointers `latest` and `best`, `events.out.tfevents.*`, `README.md`.
+ * Every file but the appended ones is replaced atomically, so a run killed at any moment can be resumed.
+ *
+ * @example
+ * const run = RunDirectory.create("runs/plain", { meta: describeRun({ … }), config });
+ * run.metrics.append({ outerStep: 1, metaLoss: 2.3 });
+ * run.writeCheckpoint(1, encodeSafetensors(tensors));
+ */
+export class RunDirectory {
+  readonly path: string;
+  readonly meta: RunMeta;
+  readonly config: unknown;
+  readonly metrics: MetricsWriter;
+
+  private constructor(path: string, meta: RunMeta, config: unknown) {
+    this.path = path;
+    this.meta = meta;
+    this.config = config;
+    this.metrics = new MetricsWriter(join(path, "metrics.jsonl"));
+  }
+
+  /**
+   * Starts a run in a directory that is missing or empty.
+   *
+   * @param options.force replace the run that is there; only files of a run are removed, others in it stay
+   * @throws E_RUN when the directory holds a run and `force` is off, or holds anything else; E_IO.
+   */
+  static create(
+    path: string,
+    options: { readonly meta: RunMeta; readonly config: unknown; readonly force?: boolean },
+  ): RunDirectory {
+    const { meta, config, force = false } = options;
+    refuseFile(path);
+    if (listDirectory(path).some((name) => !isTemporary(name))) {
+      if (!isRunDirectory(path)) {
+        throw new LowlandError(
+          "E_RUN",
+          `${path} is not empty and not a lowland run directory, so it is left alone; choose another --out`,
+        );
+      }
+      if (!force) {
+        throw new LowlandError(
+          "E_RUN",
+          `${path} holds a run already; continue it with --resume, replace it with --force, or choose another --out`,
+        );
+      }
+      clear(path);
+    }
+    makeDirectory(join(path, "checkpoints"));
+    removeTemporaries(path);
+    // First, so that whatever a crash leaves behind is recognized as a run.
+    writeFileAtomic(join(path, "meta.json"), formatJson(meta));
+    writeFileAtomic(join(path, "config.resolved.json"), formatJson(config));
+    return new RunDirectory(path, meta, config);
+  }
+
+  /**
+   * Opens a run to resume it and cleans up what a killed process left.
+   *
+   * @throws E_RUN when there is no run, or its `meta.json` or `config.resolved.json` is damaged; E_IO.
+   */
+  static open(path: string): RunDirectory {
+    refuseFile(path);
+    if (!isRunDirectory(path)) {
+      const fact = existsSync(path) ? "is not a lowland run directory" : "does not exist";
+      throw new LowlandError("E_RUN", `${path} ${fact}; check the path, or start a run without --resume`);
+    }
+    makeDirectory(join(path, "checkpoints"));
+    removeTemporaries(path);
+    removeTemporaries(join(path, "checkpoints"));
+    const meta = readJson(join(path, "meta.json")) as RunMeta;
+    return new RunDirectory(path, meta, readJson(join(path, "config.resolved.json")));
+  }
+
+  /**
+   * Writes the checkpoint of a step and points `latest` at it, after flushing the metrics that lead to it.
+   *
+   * @param options.keep how many of the newest checkpoints stay; `latest` and `best` always do. Default: all.
+   */
+  writeCheckpoint(
+    step: number,
+    bytes: Uint8Array,
+    options: { readonly best?: boolean; readonly keep?: number } = {},
+  ): void {
+    this.metrics.sync();
+    writeFileAtomic(join(this.path, "checkpoints", checkpointName(step)), bytes);
+    this.#point("latest", step);
+    if (options.best) this.markBest(step);
+    if (options.keep !== undefined) this.prune(options.keep);
+  }
+
+  /** Points `best` at the checkpoint of a step. Throws E_RUN when there is none. */
+  markBest(step: number): void {
+    this.#point("best", step);
+  }
+
+  /** The checkpoint `latest` names, or undefined before the first. Throws E_RUN when it is gone. */
+  latest(): Checkpoint | undefined {
+    return readPointer(this.path, "latest");
+  }
+
+  /** The checkpoint `best` names, or undefined when none was marked. Throws E_RUN when it is gone. */
+  best(): Checkpoint | undefined {
+    return readPointer(this.path, "best");
+  }
+
+  /** Removes all checkpoints but the `keep` newest, `latest` and `best`. */
+  prune(keep: number): void {
+    const checkpoints = listCheckpoints(this.path);
+    const kept = new Set(checkpoints.slice(Math.max(0, checkpoints.length - keep)).map(({ step }) => step));
+    for (const pointer of [this.latest(), this.best()]) if (pointer) kept.add(pointer.step);
+    for (const { step, path } of checkpoints) if (!kept.has(step)) removeFile(path);
+  }
+
+  /** Writes the card, `README.md`. */
+  writeCard(markdown: string): void {
+    writeFileAtomic(join(this.path, "README.md"), markdown);
+  }
+
+  /** Writes a JSON document beside the others: `results.json`. */
+  writeJson(name: string, value: unknown): void {
+    writeFileAtomic(join(this.path, name), formatJson(value));
+  }
+
+  close(): void {
+    this.metrics.close();
+  }
+
+  #point(pointer: "latest" | "best", step: number): void {
+    const name = checkpointName(step);
+    if (!existsSync(join(this.path, "checkpoints", name))) {
+      throw new LowlandError("E_RUN", `${this.path} has no checkpoint of step ${step}; write it first`);
+    }
+    writeFileAtomic(join(this.path, "checkpoints", pointer), `${name}\n`);
+  }
+}
+
+/**
+ * The checkpoint file a path stands for: itself, or of a run directory the best one, else the latest.
+ *
+ * @throws E_RUN when there is none.
+ */
+export function findCheckpoint(path: string): string {
+  if (!existsSync(path)) throw new LowlandError("E_RUN", `${path} does not exist; check the path`);
+  if (!statSync(path).isDirectory()) return path;
+  const checkpoint = readPointer(path, "best") ?? readPointer(path, "latest");
+  if (checkpoint) return checkpoint.path;
+  const fact = isRunDirectory(path) ? "has no checkpoint yet" : "is not a lowland run directory";
+  throw new LowlandError("E_RUN", `${path} ${fact}; give a run directory or a .safetensors file`);
+}
+
+/** Whether a directory holds a run: its `meta.json` names the Lowland that wrote it. */
+export function isRunDirectory(path: string): boolean {
+  try {
+    const meta: unknown = JSON.parse(readFileSync(join(path, "meta.json"), "utf8"));
+    return typeof meta === "object" && meta !== null && typeof (meta as RunMeta).lowland === "string";
+  } catch {
+    return false;
+  }
+}
+
+const ownedFile =
+  /^(config\.resolved\.json|metrics\.jsonl|results\.json|report\.html|README\.md|events\.out\.tfevents\..+)$/;
+const checkpointFile = /^step-(\d{6,})\.safetensors$/;
+
+/** Removes the files a run writes, by name; `meta.json` stays until it is replaced, so the directory stays a run. */
+function clear(path: string): void {
+  const checkpoints = join(path, "checkpoints");
+  for (const name of listDirectory(checkpoints)) {
+    if (checkpointFile.test(name) || name === "latest" || name === "best" || isTemporary(name)) {
+      removeFile(join(checkpoints, name));
+    }
+  }
+  for (const name of listDirectory(path)) {
+    if (ownedFile.test(name) || isTemporary(name)) removeFile(join(path, name));
+  }
+}
+
+function checkpointName(step: number): string {
+  return `step-${String(step).padStart(6, "0")}.safetensors`;
+}
+
+function listCheckpoints(path: string): Checkpoint[] {
+  return listDirectory(join(path, "checkpoints"))
+    .flatMap((name) => {
+      const match = checkpointFile.exec(name);
+      return match ? [{ step: Number(match[1]), path: join(path, "checkpoints", name) }] : [];
+    })
+    .sort((a, b) => a.step - b.step);
+}
+
+function readPointer(path: string, pointer: "latest" | "best"): Checkpoint | undefined {
+  const source = join(path, "checkpoints", pointer);
+  const name = readTextIfAny(source)?.trim();
+  if (name === undefined) return undefined;
+  const step = checkpointFile.exec(name)?.[1];
+  const file = join(path, "checkpoints", name);
+  if (step === undefined || !existsSync(file)) {
+    throw new LowlandError(
+      "E_RUN",
+      `${source} names ${JSON.stringify(name.slice(0, 80))}, which is no checkpoint there; write the name of one into it`,
+    );
+  }
+  return { step: Number(step), path: file };
+}
+
+function refuseFile(path: string): void {
+  if (existsSync(path) && !statSync(path).isDirectory()) {
+    throw new LowlandError("E_RUN", `${path} is a file, not a directory; choose another --out`);
+  }
+}
+
+function readJson(path: string): unknown {
+  const text = readTextIfAny(path);
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    const fact = text === undefined ? "is missing" : "is not valid JSON";
+    throw new LowlandError("E_RUN", `${path} ${fact}; restore it, or start again with --force`);
+  }
+}
+
+function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
