@@ -1,0 +1,74 @@
+import { kernels } from "./module.ts";
+import type { Vector } from "./types.ts";
+
+// Float32 vectors in kernel memory run on the WebAssembly kernels. Everything else runs on the plain TypeScript
+// below, which for float32 rounds after every operation and sums in the kernels' order: the same bits.
+
+/** Whether a vector lies in this thread's kernel memory. */
+export function inKernelMemory(x: Vector): x is Float32Array<ArrayBuffer> {
+  return x.buffer === kernels().memory.buffer && x instanceof Float32Array;
+}
+
+/** Rounding of the precision of `x`: the identity for float64. */
+export function roundingOf(x: Vector): (value: number) => number {
+  return x instanceof Float32Array ? Math.fround : (value) => value;
+}
+
+/** Σ x_i y_i, accumulated in float64. */
+export function dot(x: Vector, y: Vector): number {
+  if (inKernelMemory(x) && inKernelMemory(y)) {
+    return kernels().wasm.dot(x.byteOffset, y.byteOffset, x.length);
+  }
+  const partial = new Float64Array(8);
+  const whole = x.length & ~7;
+  for (let i = 0; i < whole; i++) partial[i & 7]! += x[i]! * y[i]!;
+  const [a, b, c, d, e, f, g, h] = partial as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  let sum = a + c + (e + g) + (b + d + (f + h));
+  for (let i = whole; i < x.length; i++) sum += x[i]! * y[i]!;
+  return sum;
+}
+
+/** ‖x‖₂, accumulated in float64. */
+export function norm(x: Vector): number {
+  return Math.sqrt(dot(x, x));
+}
+
+/** y ← y + a·x. */
+export function axpy(a: number, x: Vector, y: Vector): void {
+  addScaled(y, a, x, y);
+}
+
+/** out ← x + a·y. `out` may be `x` or `y`. */
+export function addScaled(x: Vector, a: number, y: Vector, out: Vector): void {
+  if (inKernelMemory(x) && inKernelMemory(y) && inKernelMemory(out)) {
+    kernels().wasm.addScaled(x.byteOffset, a, y.byteOffset, out.byteOffset, x.length);
+    return;
+  }
+  const round = roundingOf(out);
+  const factor = round(a);
+  for (let i = 0; i < x.length; i++) out[i] = x[i]! + round(factor * y[i]!);
+}
+
+/** x ← a·x. */
+export function scale(a: number, x: Vector): void {
+  if (inKernelMemory(x)) {
+    kernels().wasm.scale(a, x.byteOffset, x.length);
+    return;
+  }
+  const factor = roundingOf(x)(a);
+  for (let i = 0; i < x.length; i++) x[i] = factor * x[i]!;
+}
+
+/** Whether every entry is a finite number. */
+export function isFinite(x: Vector): boolean {
+  return Number.isFinite(dot(x, x));
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { LowlandError } from "../errors.ts";
+
+/** A complete meta-training configuration; every choice the field leaves open is one of these fields. */
+export interface MetaConfig {
+  /** Tasks the instances are drawn from, in turn. */
+  readonly tasks: readonly string[];
+  /** Architecture, a spec string. */
+  readonly learned: string;
+  /** Regularizer of the meta-loss, a spec string. */
+  readonly regularizer: string;
+  /** Updates of φ. */
+  readonly outerSteps: number;
+  /** Inner steps of a run before it is drawn anew. */
+  readonly horizon: number;
+  /** Inner steps between updates of φ; state is carried over and detached. */
+  readonly truncation: number;
+  /** Inner runs side by side; their meta-gradients are averaged. */
+  readonly instances: number;
+  /** Minibatch of a meta-loss term: that of its inner step, or a fresh one. */
+  readonly metaLossBatch: "same" | "fresh";
+  /** Learning rate of the outer Adam. */
+  readonly outerLearningRate: number;
+  /** Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. */
+  readonly clipNorm: number;
+  /** Outer steps between meta-validations, after each of which a checkpoint is written. */
+  readonly checkpointEvery: number;
+  /** Checkpoints kept besides the best. */
+  readonly keepCheckpoints: number;
+  /** Unseen runs for each task in a meta-validation. */
+  readonly validationSeeds: number;
+  /** Outer steps in a row without one finite instance after which the run ends. */
+  readonly patience: number;
+  /** Keep a window's activations, or compute them again. */
+  readonly activations: "auto" | "stored" | "recomputed";
+  readonly seed: number;
+}
+
+/** A configuration as written: what is missing takes its default. */
+export type MetaConfigInput = Partial<MetaConfig> & Pick<MetaConfig, "tasks">;
+
+const count = (fallback: number) => z.int().min(1).default(fallback);
+
+const schema = z.strictObject({
+  tasks: z.array(z.string().min(1)).min(1),
+  learned: z.string().default("lstm"),
+  regularizer: z.string().default("none"),
+  outerSteps: count(1000),
+  horizon: count(100),
+  truncation: count(20),
+  instances: count(2),
+  metaLossBatch: z.enum(["same", "fresh"]).default("same"),
+  outerLearningRate: z.number().positive().default(1e-3),
+  clipNorm: z.number().min(0).default(0),
+  checkpointEvery: count(50),
+  keepCheckpoints: count(2),
+  validationSeeds: count(4),
+  patience: count(20),
+  activations: z.enum(["auto", "stored", "recomputed"]).default("auto"),
+  seed: z.int().min(0).default(0),
+});
+
+/**
+ * Checks a configuration and fills in the defaults.
+ *
+ * @param source what to call it in messages: the file it came from
+ * @throws {LowlandError} E_CONFIG, naming the first field that cannot be
+ */
+export function resolveMetaConfig(input: unknown, source = "configuration"): MetaConfig {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const where = issue.path.join(".");
+    throw new LowlandError(
+      "E_CONFIG",
+      `${source}${where && `, ${where}`}: ${issue.message}; fields are ${Object.keys(schema.shape).join(", ")}`,
+    );
+  }
+  const config: MetaConfig = parsed.data;
+  if (config.horizon % config.truncation !== 0) {
+    const next = Math.ceil(config.horizon / config.truncation) * config.truncation;
+    throw new LowlandError(
+      "E_CONFIG",
+      `${source}: horizon ${config.horizon} is no multiple of truncation ${config.truncation}; use horizon ${next}`,
+    );
+  }
+  return config;
+}

@@ -1,0 +1,108 @@
+import type { Ops } from "../kernels/ops.ts";
+import type { Vector } from "../kernels/types.ts";
+
+/** Extents of one example: [features] or [height, width, channels]. */
+export type Shape = readonly number[];
+
+/** Number of entries of a shape. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** A layer with its buffers, for minibatches of at most the size it was opened for. */
+export interface OpenLayer {
+  /** y ← layer(x). `x` and `y` are the same vector for layers that work in place. */
+  forward(x: Vector, y: Vector, batch: number, params: readonly Vector[]): void;
+  /**
+   * Adds or writes the gradients of the parameters and, where `dx` is given, writes that of the input. `dx` and `dy`
+   * are the same vector for layers that work in place; `dx` is undefined for the first layer.
+   */
+  backward(
+    x: Vector,
+    y: Vector,
+    dy: Vector,
+    dx: Vector | undefined,
+    batch: number,
+    params: readonly Vector[],
+    gradients: readonly Vector[],
+    accumulate: boolean,
+  ): void;
+}
+
+/** A layer of a network: shapes and parameters, and how to open it on one precision's operations. */
+export interface Layer {
+  readonly name: string;
+  /** Whether output and input share one vector; their sizes are equal then. */
+  readonly inPlace: boolean;
+  /** Shape of the output for this input shape. */
+  output(input: Shape): Shape;
+  /** Parameters, `fanIn` being what He initialization divides by. */
+  slots(input: Shape): readonly {
+    name: string;
+    shape: readonly number[];
+    kind: "weight" | "bias";
+    fanIn?: number;
+  }[];
+  open(context: { ops: Ops; batch: number; input: Shape }): OpenLayer;
+}
+
+/** Fully connected: y = W x + b, W stored [outputs][inputs]. */
+export function dense(outputs: number): Layer {
+  return {
+    name: "dense",
+    inPlace: false,
+    output: () => [outputs],
+    slots: (input) => [
+      { name: "w", shape: [outputs, sizeOf(input)], kind: "weight", fanIn: sizeOf(input) },
+      { name: "b", shape: [outputs], kind: "bias" },
+    ],
+    open({ ops, input }) {
+      const inputs = sizeOf(input);
+      return {
+        forward(x, y, batch, [w, b]) {
+          ops.denseForward({ batch, inputs, outputs }, x, w!, b!, y);
+        },
+        backward(x, _y, dy, dx, batch, [w], [dw, db], accumulate) {
+          const shape = { batch, inputs, outputs };
+          ops.denseBackwardWeights(shape, x, dy, dw!, db!, accumulate);
+          if (dx !== undefined) ops.denseBackwardInput(shape, dy, w!, dx);
+        },
+      };
+    },
+  };
+}
+
+type Activation = "sigmoid" | "tanh" | "relu";
+
+function activation(name: Activation): Layer {
+  return {
+    name,
+    inPlace: true,
+    output: (input) => input,
+    slots: () => [],
+    open({ ops, input }) {
+      const size = sizeOf(input);
+      const forward = ops[name];
+      const backward = ops[`${name}Backward`];
+      return {
+        forward: (x, y, batch) => forward(x, y, batch * size),
+        backward: (_x, y, dy, _dx, batch) => backward(y, dy, batch * size),
+      };
+    },
+  };
+}
+
+/** y = 1 / (1 + e^−x). */
+export function sigmoid(): Layer {
+  return activation("sigmoid");
+}
+
+/** y = tanh x. */
+export function tanh(): Layer {
+  return activation("tanh");
+}
+
+/** y = max(x, 0). */
+export function relu(): Layer {
+  return activation("relu");
+}

@@ -1,0 +1,154 @@
+import type { Comparison, EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
+import {
+  count,
+  duration,
+  type Format,
+  listed,
+  percent,
+  plural,
+  pValue,
+  signed,
+  significant,
+} from "./format.ts";
+import { measureName } from "./tables.ts";
+
+/** What was run, in sentences. */
+export function summaryOf(results: Results): string[] {
+  const { metaTraining, evaluations, sharpness } = results;
+  const sentences: string[] = [];
+  if (metaTraining.length > 0) {
+    const tasks = unique(metaTraining.map(({ task }) => task));
+    const steps = unique(metaTraining.map(({ outerSteps }) => count(outerSteps)));
+    const runs = metaTraining.map(({ name, regularizer }) =>
+      regularizer === "none"
+        ? `${name}, without a regularizer`
+        : `${name}, with ${regularizer} in its meta-objective`,
+    );
+    sentences.push(
+      `${capitalized(plural(metaTraining.length, "learned optimizer"))} ${metaTraining.length === 1 ? "was" : "were"} meta-trained on ${listed(tasks)} for ${listed(steps)} outer steps: ${runs.join("; ")}.`,
+    );
+  }
+  if (evaluations.length > 0) {
+    sentences.push(`${listed(unique(evaluations.map(({ optimizer }) => optimizer)))} ${ran(evaluations)}.`);
+  }
+  if (sharpness.length > 0) {
+    const radii = unique(
+      sharpness.flatMap(({ summary }) => summary.radii.map(({ radius }) => String(radius))),
+    );
+    const around =
+      evaluations.length > 0 ? "the points they reached" : `the points reached: ${ran(sharpness)}`;
+    sentences.push(
+      `Sharpness was measured around ${around}${radii.length === 0 ? "" : `, in balls of radius ${listed(radii)}`}.`,
+    );
+  }
+  sentences.push(`All of it took ${duration(results.durationSeconds)}.`);
+  return sentences;
+}
+
+function ran(records: readonly (EvaluationRecord | SharpnessRecord)[]): string {
+  const optimizers = unique(records.map(({ optimizer }) => optimizer)).length;
+  const tasks = listed(unique(records.map(({ task }) => task)));
+  const steps = listed(unique(records.map((record) => count(record.steps))));
+  const seeds = unique(records.map(({ summary }) => summary.seeds)).map((n) => plural(n, "seed"));
+  return `${optimizers === 1 ? "was" : "were each"} run on ${tasks} for ${steps} steps with ${listed(seeds)}`;
+}
+
+/** One thing that came out; `decided` if a test stands behind it. */
+export interface Finding {
+  readonly text: string;
+  readonly decided: boolean;
+}
+
+/** What came out on every task at its longest runs: the best means, then the tested differences. */
+export function findingsOf(results: Results): Finding[] {
+  const tasks = unique([...results.evaluations, ...results.comparisons].map(({ task }) => task));
+  const findings = tasks.flatMap((task) => [
+    ...leadersOf(longestOf(results.evaluations, task)),
+    ...differencesOf(longestOf(results.comparisons, task)),
+  ]);
+  const diverged = results.evaluations.reduce((sum, { summary }) => sum + summary.diverged, 0);
+  if (diverged > 0) {
+    const text = capitalized(`${plural(diverged, "run")} diverged; means and intervals are over the others.`);
+    findings.push({ text, decided: false });
+  }
+  return findings;
+}
+
+function leadersOf(records: readonly EvaluationRecord[]): Finding[] {
+  const train = best(records, ({ summary }) => summary.trainLoss.mean, -1);
+  if (records.length < 2 || train === undefined) return [];
+  const { task, steps } = records[0]!;
+  const accuracy = best(records, ({ summary }) => summary.testAccuracy?.mean ?? null, 1);
+  const loss = `the lowest mean training loss (${significant(train.value)})`;
+  const share = accuracy && `the highest mean test accuracy (${percent(accuracy.value)} %)`;
+  const rest =
+    share === undefined
+      ? ""
+      : accuracy?.record.optimizer === train.record.optimizer
+        ? ` and ${share}`
+        : `, ${accuracy?.record.optimizer} ${share}`;
+  const text = `After ${count(steps)} steps on ${task}, ${train.record.optimizer} has ${loss}${rest}.`;
+  return [{ text, decided: false }];
+}
+
+/** One finding for each pair, whose difference in accuracy and in curvature stand side by side. */
+function differencesOf(comparisons: readonly Comparison[]): Finding[] {
+  const told = comparisons.filter(({ measure }) => measure === "testAccuracy" || measure === "curvatureGap");
+  const pairs = new Map<string, Comparison[]>();
+  for (const comparison of told) {
+    const pair = `${comparison.candidate} against ${comparison.baseline}`;
+    pairs.set(pair, [...(pairs.get(pair) ?? []), comparison]);
+  }
+  return [...pairs].map(([pair, members]) => ({
+    text: `${pair}, ${count(members[0]!.steps)} steps on ${members[0]!.task}: ${members.map(differenceOf).join("; ")}.`,
+    decided: members.some(({ pHolm }) => pHolm !== null && pHolm < 0.05),
+  }));
+}
+
+function differenceOf({ measure, radius, meanDifference, low, high, pHolm }: Comparison): string {
+  const accuracy = measure === "testAccuracy";
+  const format: Format = accuracy ? percent : significant;
+  const difference = meanDifference ?? 0;
+  const size = `${format(Math.abs(difference))}${accuracy ? " points" : ""} ${difference < 0 ? "lower" : "higher"}`;
+  const where = radius === undefined ? "" : ` at radius ${radius}`;
+  const what = `${accuracy ? "test accuracy" : measureName(measure).toLowerCase()}${where} is ${size}`;
+  if (pHolm === null || low === null) return `${what} (too few seeds for a test)`;
+  const p = pValue(pHolm);
+  const verdict = pHolm < 0.05 ? "" : ", not significant";
+  return `${what} (95\u00a0% interval ${signed(format)(low)} to ${signed(format)(high)}; corrected p\u00a0${p.startsWith("<") ? p : `=\u00a0${p}`}${verdict})`;
+}
+
+function longestOf<R extends { task: string; steps: number }>(records: readonly R[], task: string): R[] {
+  const own = records.filter((record) => record.task === task);
+  const longest = Math.max(...own.map(({ steps }) => steps));
+  return own.filter(({ steps }) => steps === longest);
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Records that share task and steps, in order of first appearance. */
+export function groupsOf<R extends { task: string; steps: number }>(records: readonly R[]): R[][] {
+  const groups = new Map<string, R[]>();
+  for (const record of records) {
+    const key = JSON.stringify([record.task, record.steps]);
+    groups.set(key, [...(groups.get(key) ?? []), record]);
+  }
+  return [...groups.values()];
+}
+
+/** Distinct values in order of first appearance. */
+export function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
+}
+
+function best<R>(records: readonly R[], read: (record: R) => number | null, direction: 1 | -1) {
+  let found: { record: R; value: number } | undefined;
+  for (const record of records) {
+    const value = read(record);
+    if (value !== null && (found === undefined || direction * (value - found.value) > 0))
+      found = { record, value };
+  }
+  return found;
+}

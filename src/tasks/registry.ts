@@ -1,0 +1,109 @@
+import { pathToFileURL } from "node:url";
+import { DATASET_NAMES, type LoadedDataset, loadDataset, type StoreOptions } from "../data/datasets.ts";
+import { LowlandError } from "../errors.ts";
+import { dense, type Layer, relu, type Shape, sigmoid } from "../nn/layers.ts";
+import { type Initialization, type Network, sequential } from "../nn/sequential.ts";
+import { parseSpec, unknown } from "../spec.ts";
+import { classificationTask } from "./classification.ts";
+import type { Task } from "./types.ts";
+
+/** A model that a task name can end in. */
+export interface ModelEntry {
+  readonly name: string;
+  readonly description: string;
+  readonly layers: readonly Layer[];
+  readonly initialization: Initialization;
+}
+
+/** The standard initialization of the tasks: every parameter ~ N(0, 0.01²). */
+const SMALL_NORMAL: Initialization = { kind: "normal", stddev: 0.01 };
+
+/** The models of the task names. */
+export const MODELS: readonly ModelEntry[] = [
+  {
+    name: "mlp",
+    description: "20 sigmoid units",
+    layers: [dense(20), sigmoid(), dense(10)],
+    initialization: SMALL_NORMAL,
+  },
+  {
+    name: "mlp-relu",
+    description: "20 ReLU units",
+    layers: [dense(20), relu(), dense(10)],
+    initialization: SMALL_NORMAL,
+  },
+];
+
+/** Builds the network of a model for images of this shape. */
+export function networkOf(model: ModelEntry, input: Shape): Network {
+  return sequential(input, model.layers, model.initialization);
+}
+
+/** All task names, `<dataset>/<model>`. */
+export const TASK_NAMES: readonly string[] = DATASET_NAMES.flatMap((dataset) =>
+  MODELS.map((model) => `${dataset}/${model.name}`),
+);
+
+/** A dataset a thread already has, so that workers share one copy instead of reading the files again. */
+const shared = new Map<string, LoadedDataset>();
+
+/** Hands a dataset to `loadTask` of this thread. */
+export function shareDataset(name: string, loaded: LoadedDataset): void {
+  shared.set(name, loaded);
+}
+
+/** Datasets read so far in this thread. */
+export function sharedDatasets(): ReadonlyMap<string, LoadedDataset> {
+  return shared;
+}
+
+/**
+ * Loads a task by name, `<dataset>/<model>`, or from a module of the user's own (`./my-task.mjs`), which exports a
+ * `Task` or a function returning one as default or as `task`.
+ *
+ * @throws {LowlandError} E_CONFIG for an unknown name, with a suggestion; E_DATA when the dataset is missing or damaged
+ */
+export async function loadTask(name: string, options: StoreOptions = {}): Promise<Task> {
+  const { path } = parseSpec(name);
+  if (path !== undefined) return loadUserTask(path);
+  const [datasetName = "", modelName = ""] = name.split("/");
+  const model = MODELS.find((entry) => entry.name === modelName);
+  if (model === undefined || !TASK_NAMES.includes(name)) {
+    throw new LowlandError("E_CONFIG", unknown("task", name, TASK_NAMES));
+  }
+  let loaded = shared.get(datasetName);
+  if (loaded === undefined) {
+    loaded = await loadDataset(datasetName, options);
+    shared.set(datasetName, loaded);
+  }
+  const { height, width, channels } = loaded.train;
+  return classificationTask(name, networkOf(model, [height, width, channels]), loaded);
+}
+
+async function loadUserTask(path: string): Promise<Task> {
+  const url = path.startsWith("file:") ? path : pathToFileURL(path).href;
+  let module: { default?: unknown; task?: unknown };
+  try {
+    module = (await import(url)) as { default?: unknown; task?: unknown };
+  } catch (cause) {
+    throw new LowlandError("E_CONFIG", `task module ${path} cannot be loaded: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const exported = module.default ?? module.task;
+  const task: unknown = typeof exported === "function" ? await exported() : exported;
+  if (!isTask(task)) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `task module ${path} exports no task; export one made by defineTask as default`,
+    );
+  }
+  return task;
+}
+
+function isTask(value: unknown): value is Task {
+  const task = value as Partial<Task> | undefined;
+  return (
+    typeof task?.objective === "function" && typeof task.init === "function" && task.layout !== undefined
+  );
+}
