@@ -274,7 +274,12 @@ function lastValue({ series, points }: Line): string {
 }
 
 function shortened(name: string): string {
-  return name.length <= LABEL_LENGTH ? name : `${name.slice(0, LABEL_LENGTH - 1).trimEnd()}…`;
+  const characters = [...name];
+  if (characters.length <= LABEL_LENGTH) return name;
+  return `${characters
+    .slice(0, LABEL_LENGTH - 1)
+    .join("")
+    .trimEnd()}…`;
 }
 
 function axisNumber(value: number): string {
