@@ -332,12 +332,19 @@ ${metaTraining.length === 0 ? "" : settingsTable("Settings of meta-training.", m
   return empty ? undefined : { id: "settings", title: "Settings", body };
 }
 
+/** A command that wraps between its words, not inside `--flags`. */
+function words(command: string): Html[] {
+  return command
+    .split(/(\s+)/)
+    .map((part, i) => (i % 2 === 0 ? html`<span class="word">${part}</span>` : html`${part}`));
+}
+
 function provenanceSection(results: Results): Section {
   const { command, startedAt } = results;
   const body = html`${how(
     "The same command with the same version and kernel variant gives the same numbers, whatever the number of threads; the portable variant gives them on any machine.",
   )}
-<pre><code>${command}</code></pre>
+<pre><code>${words(command)}</code></pre>
 ${factsTable("Where these numbers come from.", [
   ["Lowland", results.version],
   ["Kernel variant", results.kernelVariant],

@@ -95,6 +95,7 @@ tbody th.name{font-weight:550}
 .facts td{overflow-wrap:anywhere}
 code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.92em}
 pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.86rem;line-height:1.5;background:var(--tint);border-radius:4px;padding:.9rem 1rem;margin:0 0 1.4rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.word{display:inline-block;max-width:100%}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1.8rem 2.2rem;margin:0 0 1.6rem}
 figure{margin:0;min-width:0;max-width:34rem}
 figcaption{font-size:.92rem;line-height:1.4;margin:0 0 .3rem}
@@ -125,14 +126,12 @@ footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--rule);color:v
   section{margin-top:8mm;padding-top:5mm}
   h1{font-size:20pt}
   h2,h3,figcaption,caption,.legend{break-after:avoid}
-  figure,tr,tbody,.short,.facts,.how,pre,.findings li{break-inside:avoid}
-  .settings tbody{break-inside:auto}
+  figure,tr,.short,.facts,.how,pre,.findings li{break-inside:avoid}
   tr.group{break-after:avoid}
-  .how{break-after:avoid}
   thead{display:table-header-group}
   .scroll{overflow:visible}
   caption span,tr.group span{max-width:100%;position:static}
-  table{font-size:8pt;min-width:0}
+  table{font-size:8pt}
   th,td{padding-right:.5rem}
   .ci,.note{font-size:6.4pt}
   .how,pre{background:none;border:1px solid var(--rule)}
