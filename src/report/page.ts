@@ -111,9 +111,14 @@ export function seriesOf(results: Results): Map<string, Series> {
   return new Map(
     names.map((name, i) => {
       const dash = dashes[learned.has(name) ? "learned" : "other"][(i >> 3) % 2];
-      return [name, { name: cleanText(name), color: seriesColor(i), ...(dash !== undefined && { dash }) }];
+      return [name, { name: oneLine(name), color: seriesColor(i), ...(dash !== undefined && { dash }) }];
     }),
   );
+}
+
+/** A figure would set a second line of a name below the first. */
+function oneLine(name: string): string {
+  return cleanText(name).replace(/\s+/g, " ").trim();
 }
 
 function how(...paragraphs: string[]): Html {

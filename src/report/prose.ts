@@ -19,29 +19,28 @@ export function summaryOf(results: Results): string[] {
   if (metaTraining.length > 0) {
     const tasks = unique(metaTraining.map(({ task }) => task));
     const steps = unique(metaTraining.map(({ outerSteps }) => count(outerSteps)));
-    const runs = metaTraining.map(({ name, regularizer }) =>
+    const trained = metaTraining.map(({ name, regularizer }) =>
       regularizer === "none"
         ? `${name}, without a regularizer`
         : `${name}, with ${regularizer} in its meta-objective`,
     );
     sentences.push(
-      `${capitalized(plural(metaTraining.length, "learned optimizer"))} ${metaTraining.length === 1 ? "was" : "were"} meta-trained on ${listed(tasks)} for ${listed(steps)} outer steps: ${runs.join("; ")}.`,
+      `${capitalized(plural(metaTraining.length, "learned optimizer"))} ${metaTraining.length === 1 ? "was" : "were"} meta-trained on ${listed(tasks)} for ${listed(steps)} outer steps: ${trained.join("; ")}.`,
     );
   }
-  if (evaluations.length > 0) {
-    sentences.push(`${listed(unique(evaluations.map(({ optimizer }) => optimizer)))} ${ran(evaluations)}.`);
+  const runs = evaluations.length > 0 ? evaluations : sharpness;
+  if (runs.length > 0) {
+    sentences.push(`${listed(unique(runs.map(({ optimizer }) => optimizer)))} ${ran(runs)}.`);
   }
   if (sharpness.length > 0) {
     const radii = unique(
       sharpness.flatMap(({ summary }) => summary.radii.map(({ radius }) => String(radius))),
     );
-    const around =
-      evaluations.length > 0 ? "the points they reached" : `the points reached: ${ran(sharpness)}`;
     sentences.push(
-      `Sharpness was measured around ${around}${radii.length === 0 ? "" : `, in balls of radius ${listed(radii)}`}.`,
+      `Sharpness was measured around the points they reached${radii.length === 0 ? "" : `, in balls of radius ${listed(radii)}`}.`,
     );
   }
-  sentences.push(`All of it took ${duration(results.durationSeconds)}.`);
+  sentences.push(`The whole command took ${duration(results.durationSeconds)}.`);
   return sentences;
 }
 
