@@ -119,8 +119,8 @@ describe("bootstrapInterval", () => {
       if (low <= 500 && 500 <= high) covered++;
     }
     // An interval over five values cannot leave their range, which caps coverage at 1 − 2/2⁵ = 93.75 %; the
-    // plain percentile interval reaches 82 %. ±3 standard errors of 600 trials are ±3.6 points.
-    expect(covered / trials).toBeGreaterThan(0.86);
+    // plain percentile interval reaches 84 %. ±3 standard errors of 600 trials are ±3.6 points.
+    expect(covered / trials).toBeGreaterThan(0.88);
     expect(covered / trials).toBeLessThan(0.975);
   });
 

@@ -51,8 +51,8 @@ export function standardDeviation(values: readonly number[]): number {
 /**
  * Expanded percentile bootstrap interval of the mean.
  *
- * The plain percentile interval is too narrow for a handful of seeds: it covers about 82 % at n = 5. The
- * expanded one takes the quantiles α′/2 and 1 − α′/2 with α′/2 = Φ(−√(n/(n−1)) · t_{1−α/2, n−1}), which
+ * The plain percentile interval is too narrow for a handful of seeds: at n = 5 it covers about 84 %, this one
+ * 92 % of normal samples. It takes the quantiles α′/2 and 1 − α′/2 with α′/2 = Φ(−√(n/(n−1)) · t_{1−α/2, n−1}), which
  * restores the width of the t interval and keeps the bootstrap's asymmetry. The same sample and seed give the
  * same interval.
  *
