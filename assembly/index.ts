@@ -2,6 +2,8 @@ export * from "./elementwise";
 export * from "./vector";
 export * from "./gemm";
 export * from "./softmax";
+export * from "./conv";
+export * from "./batchnorm";
 export * from "./optimizers";
 export * from "./lstm";
 export * from "./peak";

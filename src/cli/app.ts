@@ -3,12 +3,15 @@ import { lowlandVersion } from "../runs/version.ts";
 import type { CliContext } from "./context.ts";
 import { data } from "./data.ts";
 import { exitCodeOfError, text } from "./errors.ts";
+import { optimizers, regularizers, tasks } from "./list.ts";
+import { metaTrain } from "./meta-train.ts";
+import { train } from "./train.ts";
 
 /**
  * The command line. To add a command: one file that exports a `buildCommand` of stricli (parameters and text
  * static, everything heavy loaded inside `func` by `await import`, so that `--help` stays instant), and its name here.
  */
-const routes = { data } as const;
+const routes = { data, metaTrain, optimizers, regularizers, tasks, train } as const;
 
 const formatting = {
   useAliasInUsageLine: false,

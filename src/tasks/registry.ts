@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { DATASET_NAMES, type LoadedDataset, loadDataset, type StoreOptions } from "../data/datasets.ts";
+import { DATASET_NAMES, listDatasets, type LoadedDataset, loadDataset, type StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import { dense, type Layer, relu, type Shape, sigmoid } from "../nn/layers.ts";
 import { type Initialization, type Network, sequential } from "../nn/sequential.ts";
@@ -105,5 +105,29 @@ function isTask(value: unknown): value is Task {
   const task = value as Partial<Task> | undefined;
   return (
     typeof task?.objective === "function" && typeof task.init === "function" && task.layout !== undefined
+  );
+}
+
+/** A task as `lowland tasks` lists it. */
+export interface TaskDescription {
+  readonly name: string;
+  /** Number of parameters. */
+  readonly parameters: number;
+  readonly model: string;
+  readonly data: string;
+  /** Whether the dataset can be used without the network. */
+  readonly available: boolean;
+}
+
+/** Name, size and data of every registered task. */
+export function describeTasks(options: StoreOptions = {}): TaskDescription[] {
+  return listDatasets(options).flatMap(({ name, height, width, channels, available }) =>
+    MODELS.map((model) => ({
+      name: `${name}/${model.name}`,
+      parameters: networkOf(model, [height, width, channels]).layout.size,
+      model: model.description,
+      data: name,
+      available,
+    })),
   );
 }

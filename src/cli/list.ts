@@ -1,0 +1,86 @@
+import { buildCommand, type Command } from "@stricli/core";
+import type { ParameterTable } from "../spec.ts";
+import { type CliContext, print, printJson } from "./context.ts";
+import { jsonFlag } from "./flags.ts";
+import { formatTable } from "./table.ts";
+
+interface Listed {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: ParameterTable;
+}
+
+/** A command that prints what a registry holds: names, settings with defaults and ranges. */
+function listCommand(what: string, brief: string, load: () => Promise<readonly Listed[]>): Command<CliContext> {
+  return buildCommand({
+    docs: { brief },
+    parameters: { flags: { json: jsonFlag } },
+    async func(this: CliContext, { json }: { json: boolean }): Promise<void> {
+      const listed = await load();
+      if (json) {
+        printJson(this, { [what]: listed });
+        return;
+      }
+      const { describeRange } = await import("../spec.ts");
+      const rows = listed.flatMap(({ name, description, parameters }) => [
+        [name, "", "", description],
+        ...Object.entries(parameters).map(([key, parameter]) => [
+          `  ${key}`,
+          `${parameter.default}`,
+          describeRange(parameter),
+          parameter.description,
+        ]),
+      ]);
+      print(this, formatTable([what, "default", "range", "what it is"], rows));
+    },
+  });
+}
+
+const entries = <T extends { readonly description: string; readonly parameters: ParameterTable }>(
+  registry: Readonly<Record<string, T>>,
+): Listed[] =>
+  Object.entries(registry).map(([name, { description, parameters }]) => ({ name, description, parameters }));
+
+export const optimizers: Command<CliContext> = listCommand(
+  "optimizers",
+  "List optimizers with their settings, architectures of learned ones included",
+  async () => {
+    const { allOptimizers } = await import("../evaluation/optimizers.ts");
+    const { learnedOptimizers } = await import("../learned/registry.ts");
+    return [
+      ...entries(allOptimizers),
+      ...entries(learnedOptimizers).map((entry) => ({
+        ...entry,
+        name: `--learned ${entry.name}`,
+      })),
+    ];
+  },
+);
+
+export const regularizers: Command<CliContext> = listCommand(
+  "regularizers",
+  "List regularizers with their settings",
+  async () => {
+    const { describeRegularizers } = await import("../regularizers/registry.ts");
+    return describeRegularizers();
+  },
+);
+
+export const tasks: Command<CliContext> = buildCommand({
+  docs: { brief: "List tasks" },
+  parameters: { flags: { json: jsonFlag } },
+  async func(this: CliContext, { json }: { json: boolean }): Promise<void> {
+    const { describeTasks } = await import("../tasks/registry.ts");
+    const described = describeTasks();
+    if (json) printJson(this, { tasks: described });
+    else {
+      const rows = described.map(({ name, parameters, data, model, available }) => [
+        name,
+        parameters,
+        model,
+        available ? data : `${data} (not found; lowland data fetch ${data})`,
+      ]);
+      print(this, formatTable(["task", "parameters", "model", "data"], rows));
+    }
+  },
+});

@@ -1,0 +1,228 @@
+import { readFileSync } from "node:fs";
+import { buildCommand, type Command } from "@stricli/core";
+import { LowlandError } from "../errors.ts";
+import type { MetaConfig } from "../meta/config.ts";
+import type { MetaRunResult } from "../meta/run.ts";
+import { splitSpecs } from "../spec.ts";
+import { type CliContext, print, printJson } from "./context.ts";
+import { dataDirFlag, integer, jsonFlag, positive } from "./flags.ts";
+import { Progress } from "./progress.ts";
+import { formatTable } from "./table.ts";
+
+interface MetaTrainFlags {
+  readonly task?: string[];
+  readonly learned?: string;
+  readonly regularizer?: string;
+  readonly outerSteps?: number;
+  readonly horizon?: number;
+  readonly truncation?: number;
+  readonly instances?: number;
+  readonly metaLossBatch?: "same" | "fresh";
+  readonly outerLr?: number;
+  readonly clipNorm?: number;
+  readonly checkpointEvery?: number;
+  readonly validationSeeds?: number;
+  readonly activations?: "auto" | "stored" | "recomputed";
+  readonly seed?: number;
+  readonly config?: string;
+  readonly out: string;
+  readonly resume: boolean;
+  readonly force: boolean;
+  readonly threads: number;
+  readonly dataDir?: string;
+  readonly json: boolean;
+}
+
+const optional = <T>(parse: (text: string) => T, brief: string, placeholder: string) =>
+  ({ kind: "parsed", parse, optional: true, brief, placeholder }) as const;
+
+export const metaTrain: Command<CliContext> = buildCommand({
+  docs: {
+    brief: "Meta-train a learned optimizer",
+    fullDescription:
+      "Truncated backpropagation through inner training runs; the loss of every visited point may carry a regularizer. Writes a run directory.",
+  },
+  parameters: {
+    flags: {
+      task: optional(splitSpecs, "Task, or several, comma-separated", "task"),
+      learned: optional(String, "Architecture (default lstm)", "spec"),
+      regularizer: optional(String, "Regularizer of the meta-loss, such as sam:rho=0.05 (default none)", "spec"),
+      outerSteps: optional(integer(1), "Updates of the meta-parameters (default 1000)", "n"),
+      horizon: optional(integer(1), "Inner steps of a run (default 100)", "n"),
+      truncation: optional(integer(1), "Inner steps between updates (default 20)", "n"),
+      instances: optional(integer(1), "Inner runs side by side (default 2)", "n"),
+      metaLossBatch: {
+        kind: "enum",
+        values: ["same", "fresh"],
+        optional: true,
+        brief: "Minibatch of a meta-loss term (default same)",
+      },
+      outerLr: optional(positive, "Learning rate of the outer Adam (default 0.001)", "x"),
+      clipNorm: optional(positive, "Largest norm of a meta-gradient (default no limit)", "x"),
+      checkpointEvery: optional(integer(1), "Outer steps between checkpoints (default 50)", "n"),
+      validationSeeds: optional(integer(1), "Unseen runs of a meta-validation (default 4)", "n"),
+      activations: {
+        kind: "enum",
+        values: ["auto", "stored", "recomputed"],
+        optional: true,
+        brief: "Keep a window's activations, or compute them again (default auto)",
+      },
+      seed: optional(integer(0), "Seed (default 0)", "n"),
+      config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
+      out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
+      resume: { kind: "boolean", default: false, brief: "Go on with the run that is there", withNegated: false },
+      force: { kind: "boolean", default: false, brief: "Replace the run that is there", withNegated: false },
+      threads: {
+        kind: "parsed",
+        parse: integer(1),
+        default: "1",
+        brief: "Worker threads; any number gives the same bits",
+        placeholder: "n",
+      },
+      dataDir: dataDirFlag,
+      json: jsonFlag,
+    },
+  },
+  async func(this: CliContext, flags: MetaTrainFlags): Promise<void> {
+    const { runMetaTraining } = await import("../meta/run.ts");
+    const { isRunDirectory } = await import("../runs/run-directory.ts");
+    const resume = flags.resume && isRunDirectory(flags.out);
+    if (flags.resume && flags.force) {
+      throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
+    }
+    const config = await configOf(flags, resume);
+    const progress = new Progress("meta-train", {
+      unit: "outer steps",
+      total: config.outerSteps,
+      stream: this.stderr,
+      ...(resume && { start: startOf(flags.out) }),
+    });
+    let result: MetaRunResult;
+    try {
+      result = await runMetaTraining(flags.out, config, {
+        threads: flags.threads,
+        resume,
+        force: flags.force,
+        command: this.argv,
+        signal: this.signal,
+        ...(flags.dataDir !== undefined && { dataDir: flags.dataDir }),
+        onStep: ({ outerStep, metaLoss, validation }) =>
+          progress.update(
+            outerStep,
+            `meta-loss ${metaLoss.toFixed(4)}${validation ? `, validation ${validation.loss.toFixed(4)}` : ""}`,
+          ),
+      });
+    } finally {
+      progress.close();
+    }
+    this.signal.throwIfAborted();
+    report(this, flags, result);
+  },
+});
+
+function report(context: CliContext, { out, json }: MetaTrainFlags, result: MetaRunResult): void {
+  const { state, config, seconds, innerStepsPerSecond } = result;
+  const document = {
+    out,
+    tasks: config.tasks,
+    regularizer: config.regularizer,
+    outerSteps: state.outerStep,
+    bestOuterStep: state.best?.outerStep ?? null,
+    bestValidationLoss: state.best?.loss ?? null,
+    divergedWindows: state.diverged,
+    gradientEvaluations: state.gradientEvaluations,
+    seconds,
+    innerStepsPerSecond,
+  };
+  if (json) {
+    printJson(context, document);
+    return;
+  }
+  print(
+    context,
+    formatTable(
+      ["run", "outer steps", "best at", "validation loss", "inner steps/s", "seconds"],
+      [
+        [
+          out,
+          state.outerStep,
+          document.bestOuterStep ?? "—",
+          state.best?.loss.toFixed(4) ?? "—",
+          innerStepsPerSecond.toFixed(1),
+          seconds.toFixed(1),
+        ],
+      ],
+    ),
+  );
+}
+
+/** The configuration: flags over the file (or, when resuming, the run's own) over the defaults. */
+async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaConfig> {
+  const { resolveMetaConfig } = await import("../meta/config.ts");
+  const given = {
+    tasks: flags.task,
+    learned: flags.learned,
+    regularizer: flags.regularizer,
+    outerSteps: flags.outerSteps,
+    horizon: flags.horizon,
+    truncation: flags.truncation,
+    instances: flags.instances,
+    metaLossBatch: flags.metaLossBatch,
+    outerLearningRate: flags.outerLr,
+    clipNorm: flags.clipNorm,
+    checkpointEvery: flags.checkpointEvery,
+    validationSeeds: flags.validationSeeds,
+    activations: flags.activations,
+    seed: flags.seed,
+  };
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const base = resume
+    ? (JSON.parse(readText(`${flags.out}/config.resolved.json`)) as object)
+    : flags.config === undefined
+      ? {}
+      : await readConfig(flags.config);
+  const merged = { ...base, ...set };
+  if (!("tasks" in merged)) {
+    throw new LowlandError("E_USAGE", "--task is missing; give it, or a --config file with tasks");
+  }
+  const { loadRegularizer } = await import("../regularizers/load.ts");
+  const { learnedOf } = await import("../meta/setup.ts");
+  const config = resolveMetaConfig(merged, flags.config ?? "configuration");
+  // wrong names fail before anything is written
+  await loadRegularizer(config.regularizer);
+  learnedOf(config);
+  return config;
+}
+
+async function readConfig(path: string): Promise<object> {
+  const { parse } = await import("yaml");
+  const text = readText(path);
+  let parsed: unknown;
+  try {
+    parsed = parse(text);
+  } catch (error) {
+    throw new LowlandError("E_CONFIG", `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]}`);
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new LowlandError("E_CONFIG", `${path} holds no settings; write lines like "outerSteps: 500"`);
+  }
+  return parsed;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new LowlandError("E_IO", `${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Outer steps done before, for the rate of a resumed run. */
+function startOf(out: string): number {
+  try {
+    const name = readFileSync(`${out}/checkpoints/latest`, "utf8");
+    return Number(/step-(\d+)/.exec(name)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,112 @@
+import { appendFileSync } from "node:fs";
+import type { StoreOptions } from "../data/datasets.ts";
+import { ioError, readTextIfAny } from "../runs/files.ts";
+import { openPool } from "../threads/pool.ts";
+import { prepareSetup } from "../threads/setup.ts";
+import { type Job, type JobResult, openJobRunner } from "./jobs.ts";
+import { loadMethod } from "./optimizers.ts";
+
+/** How a grid of jobs is run. */
+export interface GridOptions extends StoreOptions {
+  readonly threads?: number;
+  /** File that every result is appended to; jobs it already holds are not done again. */
+  readonly journal?: string;
+  /** Called as jobs end, and within long ones, with the number of jobs done (a fraction within one). */
+  readonly onDone?: (done: number, note: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Does every job, on one thread or several, and returns the results in the order of the jobs. With a journal an
+ * interrupted grid goes on where it was.
+ *
+ * @throws {LowlandError} what the first failing job throws; the signal's reason when it is raised
+ */
+export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): Promise<JobResult[]> {
+  const { threads = 1, journal, onDone, signal, ...store } = options;
+  const finished = journal === undefined ? new Map<string, JobResult>() : readJournal(journal);
+  const missing = jobs.filter((job) => !finished.has(JSON.stringify(job)));
+  let done = jobs.length - missing.length;
+  const keep = (result: JobResult): void => {
+    finished.set(JSON.stringify(result.job), result);
+    if (journal !== undefined) append(journal, JSON.stringify(result));
+    done++;
+    const { job } = result;
+    onDone?.(done, `${job.spec} on ${job.task}, seed ${job.seed}`);
+  };
+  if (missing.length > 0) {
+    // wrong names fail here, before any work is done
+    for (const spec of new Set(missing.map((job) => job.spec))) await loadMethod(spec);
+    if (threads <= 1) await inline(missing, store, keep, onDone && ((part, note) => onDone(done + part, note)), signal);
+    else await pooled(missing, threads, store, keep, signal);
+  }
+  return jobs.map((job) => finished.get(JSON.stringify(job))!);
+}
+
+async function inline(
+  jobs: readonly Job[],
+  store: StoreOptions,
+  keep: (result: JobResult) => void,
+  onProgress: ((part: number, note: string) => void) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const runner = openJobRunner(store);
+  for (const job of jobs) {
+    const where = `${job.spec} on ${job.task}, seed ${job.seed}`;
+    keep(
+      await runner.run(job, {
+        ...(onProgress && { onProgress: (part, note) => onProgress(part, `${where}: ${note}`) }),
+        ...(signal && { signal }),
+      }),
+    );
+  }
+}
+
+async function pooled(
+  jobs: readonly Job[],
+  threads: number,
+  store: StoreOptions,
+  keep: (result: JobResult) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const setup = await prepareSetup(
+    jobs.map(({ task }) => task),
+    store,
+  );
+  const pool = openPool<Job, JobResult>("evaluation/worker", {
+    threads: Math.min(threads, jobs.length),
+    setup,
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      pool.map(jobs, keep).then(() => resolve(), reject);
+    });
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Results of an interrupted grid, by job; a last line that was cut off is left out. */
+function readJournal(path: string): Map<string, JobResult> {
+  const results = new Map<string, JobResult>();
+  const text = readTextIfAny(path) ?? "";
+  if (text !== "" && !text.endsWith("\n")) append(path, "");
+  for (const line of text.split("\n")) {
+    try {
+      const result = JSON.parse(line) as JobResult;
+      results.set(JSON.stringify(result.job), result);
+    } catch {
+      // empty, or cut off by a kill
+    }
+  }
+  return results;
+}
+
+function append(path: string, line: string): void {
+  try {
+    appendFileSync(path, `${line}\n`);
+  } catch (error) {
+    throw ioError("write", path, error);
+  }
+}

@@ -1,0 +1,175 @@
+import type { StoreOptions } from "../data/datasets.ts";
+import { foldIn, key } from "../random/key.ts";
+import { measureSharpness, type Sharpness } from "../sharpness/measure.ts";
+import { loadTask } from "../tasks/registry.ts";
+import type { Task } from "../tasks/types.ts";
+import { loadMethod, type Method } from "./optimizers.ts";
+import type { EvaluationRecord, EvaluationSeed, SharpnessRecord, SharpnessSeed } from "./results.ts";
+import { summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+import { type TrainingRun, trainRun } from "./train.ts";
+
+/** Seed of the examples that sharpness is measured on, the same in every run. */
+export const SHARPNESS_EXAMPLES_SEED = 20251008;
+
+/** One inner training and, if asked for, the sharpness at the points it reaches: plain data, any thread can do it. */
+export interface Job {
+  readonly task: string;
+  /** Method: an optimizer's spec string, with or without an explicit regularizer (`adam+sam:rho=0.05`). */
+  readonly spec: string;
+  /** Numbers of steps after which the run is evaluated, the largest being its length. */
+  readonly steps: readonly number[];
+  readonly seed: number;
+  readonly sharpness?: {
+    readonly radii: readonly number[];
+    /** Training examples it is measured on. */
+    readonly examples: number;
+    /** After which of `steps`. */
+    readonly steps: readonly number[];
+  };
+}
+
+/** What a job gives. */
+export interface JobResult {
+  readonly job: Job;
+  readonly group: Method["group"];
+  readonly training: TrainingRun;
+  readonly sharpness: readonly ({ readonly step: number } & Sharpness)[];
+}
+
+/** Does jobs in this thread; tasks stay open from job to job. */
+export interface JobRunner {
+  run(
+    job: Job,
+    options?: { onProgress?: (fraction: number, note: string) => void; signal?: AbortSignal },
+  ): Promise<JobResult>;
+}
+
+/** Opens a runner; see `JobRunner`. */
+export function openJobRunner(options: StoreOptions = {}): JobRunner {
+  const tasks = new Map<string, Promise<Task>>();
+  const methods = new Map<string, Promise<Method>>();
+  const once = <T>(map: Map<string, Promise<T>>, id: string, open: () => Promise<T>): Promise<T> => {
+    const opened = map.get(id) ?? open();
+    map.set(id, opened);
+    return opened;
+  };
+  return {
+    async run(job, { onProgress, signal } = {}) {
+      const task = await once(tasks, job.task, () => loadTask(job.task, options));
+      const method = await once(methods, job.spec, () => loadMethod(job.spec));
+      const sharpness: ({ readonly step: number } & Sharpness)[] = [];
+      const total = Math.max(...job.steps);
+      const training = await trainRun(task, method, {
+        steps: job.steps,
+        seed: job.seed,
+        ...(signal && { signal }),
+        onProgress: (done, loss) => onProgress?.(done / total, `step ${done}, loss ${loss.toFixed(3)}`),
+        async at(params, step) {
+          if (job.sharpness === undefined || !job.sharpness.steps.includes(step)) return;
+          const objective = task.fixedObjective({
+            split: "train",
+            count: job.sharpness.examples,
+            key: key(SHARPNESS_EXAMPLES_SEED),
+          });
+          const measured = await measureSharpness(objective, params, {
+            radii: job.sharpness.radii,
+            key: foldIn(key(SHARPNESS_EXAMPLES_SEED), job.seed + 1),
+            onProgress: ({ done, total }) => onProgress?.(step / Math.max(step, total), `sharpness ${done}/${total} gradients`),
+            ...(signal && { signal }),
+          });
+          sharpness.push({ step, ...measured });
+        },
+      });
+      return { job, group: method.group, training, sharpness };
+    },
+  };
+}
+
+/** A spec string and what to call it in tables. */
+export interface NamedMethod {
+  readonly name: string;
+  readonly spec: string;
+}
+
+/** Every job of a grid: tasks × methods × seeds. */
+export function gridJobs(grid: {
+  readonly tasks: readonly string[];
+  readonly methods: readonly NamedMethod[];
+  readonly steps: readonly number[];
+  readonly seeds: readonly number[];
+  readonly sharpness?: Job["sharpness"];
+}): Job[] {
+  const { tasks, methods, steps, seeds, sharpness } = grid;
+  return tasks.flatMap((task) =>
+    methods.flatMap(({ spec }) =>
+      seeds.map((seed) => ({ task, spec, steps, seed, ...(sharpness && { sharpness }) })),
+    ),
+  );
+}
+
+/** Groups the results of a grid into records over seeds, in the order of tasks, methods and steps. */
+export function recordsOf(
+  results: readonly JobResult[],
+  methods: readonly NamedMethod[],
+): { evaluations: EvaluationRecord[]; sharpness: SharpnessRecord[] } {
+  const nameOf = new Map(methods.map(({ name, spec }) => [spec, name]));
+  const groups = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec]));
+  const evaluations: EvaluationRecord[] = [];
+  const sharpness: SharpnessRecord[] = [];
+  for (const group of groups.values()) {
+    const { job, group: kind } = group[0]!;
+    const { task, spec } = job;
+    const optimizer = nameOf.get(spec) ?? spec;
+    const gradients = group.reduce((sum, { training }) => sum + training.gradientEvaluations, 0);
+    const taken = group.reduce((sum, { training }) => sum + training.steps, 0);
+    for (const steps of job.steps) {
+      const seeds = group.map((result) => evaluationSeed(result, steps));
+      evaluations.push({
+        task,
+        optimizer,
+        spec,
+        group: kind,
+        gradientsPerStep: gradients / Math.max(1, taken),
+        steps,
+        seeds,
+        summary: summarizeEvaluation(seeds),
+      });
+      if (!job.sharpness?.steps.includes(steps)) continue;
+      const measured = group.map((result) => sharpnessSeed(result, steps));
+      sharpness.push({ task, optimizer, steps, seeds: measured, summary: summarizeSharpness(measured) });
+    }
+  }
+  return { evaluations, sharpness };
+}
+
+function evaluationSeed({ job, training }: JobResult, steps: number): EvaluationSeed {
+  const reached = training.milestones.find(({ step }) => step === steps);
+  const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+  const curve = training.curve.filter(({ step }) => step <= steps);
+  if (reached === undefined) {
+    return { seed: job.seed, trainLoss: null, testLoss: null, testAccuracy: null, curve, diverged: true };
+  }
+  return {
+    seed: job.seed,
+    trainLoss: finite(reached.trainLoss),
+    testLoss: finite(reached.testLoss),
+    ...(reached.testAccuracy !== undefined && { testAccuracy: reached.testAccuracy }),
+    curve,
+    ...(!Number.isFinite(reached.trainLoss) && { diverged: true }),
+  };
+}
+
+function sharpnessSeed({ job, sharpness }: JobResult, steps: number): SharpnessSeed {
+  const measured = sharpness.find(({ step }) => step === steps);
+  if (measured === undefined) {
+    return { seed: job.seed, loss: null, gradientNorm: null, topEigenvalue: null, radii: [], diverged: true };
+  }
+  const { loss, gradientNorm, topEigenvalue, radii } = measured;
+  return { seed: job.seed, loss, gradientNorm, topEigenvalue: topEigenvalue.value, radii };
+}
+
+function groupBy<T>(items: readonly T[], id: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(id(item), [...(groups.get(id(item)) ?? []), item]);
+  return groups;
+}

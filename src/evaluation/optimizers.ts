@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { decodeWeights } from "../meta/checkpoint.ts";
+import { optimizers } from "../optimizers/registry.ts";
+import type { Optimizer } from "../optimizers/types.ts";
+import { loadRegularizer } from "../regularizers/load.ts";
+import { noRegularizer, regularizerNames } from "../regularizers/registry.ts";
+import type { Regularizer } from "../regularizers/types.ts";
+import { ioError } from "../runs/files.ts";
+import { findCheckpoint } from "../runs/run-directory.ts";
+import { type SpecRegistry, buildSpec, specEntry } from "../spec.ts";
+
+/** Every optimizer a spec string can name, learned ones included. */
+export const allOptimizers: SpecRegistry<Optimizer> = {
+  ...optimizers,
+  learned: specEntry({
+    description: "a meta-trained optimizer: a run directory (its best checkpoint) or a .safetensors file",
+    parameters: {},
+    path: "a run directory or a .safetensors file",
+    create: (_settings, path) => loadLearned(path!),
+  }),
+};
+
+/**
+ * Loads a meta-trained optimizer from a run directory or a `.safetensors` file.
+ *
+ * @throws {LowlandError} E_RUN if there is no such file, E_CHECKPOINT if it is damaged or not ours
+ * @example
+ * const optimizer = loadLearned("runs/sam");
+ * const state = optimizer.init(layoutOf([{ name: "w", shape: [params.length] }]));
+ * optimizer.step(params, gradient, state);
+ */
+export function loadLearned(path: string): Optimizer {
+  const file = findCheckpoint(path);
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw ioError("read", file, error);
+  }
+  const { learned, metaParams } = decodeWeights(bytes, file);
+  return learned.optimizer(metaParams);
+}
+
+/** What a method's spec string names: `adam:lr=0.01`, or with an explicit regularizer `adam:lr=0.01+sam:rho=0.05`. */
+export interface Method {
+  readonly spec: string;
+  readonly optimizer: Optimizer;
+  readonly regularizer: Regularizer;
+  readonly group: "learned" | "hand-designed";
+}
+
+const joint = new RegExp(`\\+(?=(?:${regularizerNames.join("|")})(?:$|:))`);
+
+/**
+ * Builds an optimizer, with or without an explicit regularizer, from a spec string.
+ *
+ * @throws {LowlandError} E_CONFIG for unknown names or settings, E_RUN or E_CHECKPOINT for a learned one
+ */
+export async function loadMethod(spec: string): Promise<Method> {
+  const [optimizerSpec = "", regularizerSpec] = spec.split(joint);
+  const optimizer = buildSpec(optimizerSpec, "optimizer", allOptimizers);
+  return {
+    spec,
+    optimizer,
+    regularizer: regularizerSpec === undefined ? noRegularizer : await loadRegularizer(regularizerSpec),
+    group: /^(learned|zoo):/.test(optimizerSpec) ? "learned" : "hand-designed",
+  };
+}

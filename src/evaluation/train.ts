@@ -1,0 +1,133 @@
+import { LowlandError } from "../errors.ts";
+import { openArena } from "../kernels/module.ts";
+import { foldIn, key, split } from "../random/key.ts";
+import { countGradients } from "../regularizers/count.ts";
+import type { Task } from "../tasks/types.ts";
+import type { Method } from "./optimizers.ts";
+import type { CurvePoint } from "./results.ts";
+
+/** A minibatch loss above this, or not finite, ends a run as diverged. */
+const DIVERGED_LOSS = 1e6;
+/** Curve points a run keeps, at most. */
+const CURVE_POINTS = 200;
+
+/** Where one inner training stands at one of the steps asked for. */
+export interface Milestone {
+  readonly step: number;
+  /** Mean loss over the whole training split. */
+  readonly trainLoss: number;
+  readonly testLoss: number;
+  readonly testAccuracy?: number;
+}
+
+/** One inner training. */
+export interface TrainingRun {
+  readonly milestones: readonly Milestone[];
+  /** Mean minibatch loss since the point before. */
+  readonly curve: readonly CurvePoint[];
+  readonly gradientEvaluations: number;
+  readonly steps: number;
+  /** Seconds spent in steps, evaluations aside. */
+  readonly seconds: number;
+  /** Where the loss left the finite numbers, if it did. */
+  readonly divergedAt?: number;
+}
+
+/** The seed's keys: initial parameters and minibatches, the same for every optimizer. */
+export function runKeys(seed: number): { init: ReturnType<typeof key>; batches: ReturnType<typeof key> } {
+  const [init, batches] = split(foldIn(key(seed), 0x7261696e), 2);
+  return { init, batches };
+}
+
+/**
+ * Inner training: `max(steps)` minibatch steps of one method on one task from one seed, with a full evaluation at
+ * every step in `steps`.
+ *
+ * @param at called with the parameters reached at every step in `steps`; they must not be changed
+ * @param onProgress called now and then with the steps done; awaited, so that signals get through
+ */
+export async function trainRun(
+  task: Task,
+  method: Method,
+  {
+    steps,
+    seed,
+    at,
+    onProgress,
+    signal,
+    clock = () => performance.now(),
+  }: {
+    steps: readonly number[];
+    seed: number;
+    at?: (params: Float32Array, step: number) => void | Promise<void>;
+    onProgress?: (done: number, loss: number) => void;
+    signal?: AbortSignal;
+    clock?: () => number;
+  },
+): Promise<TrainingRun> {
+  const total = Math.max(...steps);
+  const keys = runKeys(seed);
+  const plain = countGradients(task.objective("train"));
+  const objective = method.regularizer.apply(plain);
+  const arena = openArena();
+  try {
+    const params = arena.float32(task.layout.size);
+    const gradient = arena.float32(task.layout.size);
+    task.init(keys.init, params);
+    const state = method.optimizer.init(task.layout, arena);
+    const milestones: Milestone[] = [];
+    const curve: CurvePoint[] = [];
+    const every = Math.max(1, Math.ceil(total / CURVE_POINTS));
+    let sum = 0;
+    let summed = 0;
+    let milliseconds = 0;
+    let divergedAt: number | undefined;
+    let breathed = clock();
+    for (let step = 0; ; step++) {
+      if (steps.includes(step)) {
+        const train = task.evaluate(params, "train");
+        const test = task.evaluate(params, "test");
+        milestones.push({
+          step,
+          trainLoss: train.loss,
+          testLoss: test.loss,
+          ...(test.accuracy !== undefined && { testAccuracy: test.accuracy }),
+        });
+        await at?.(params, step);
+      }
+      if (step === total) break;
+      const started = clock();
+      const loss = objective.lossAndGradient(params, foldIn(keys.batches, step), gradient);
+      method.optimizer.step(params, gradient, state);
+      milliseconds += clock() - started;
+      sum += loss;
+      summed++;
+      if (!(loss < DIVERGED_LOSS)) {
+        curve.push({ step, loss: null });
+        divergedAt = step;
+        break;
+      }
+      if (step % every === 0 || step === total - 1) {
+        curve.push({ step, loss: sum / summed });
+        sum = 0;
+        summed = 0;
+      }
+      if (clock() - breathed > 50) {
+        onProgress?.(step + 1, loss);
+        await new Promise((resolve) => setImmediate(resolve));
+        if (signal?.aborted) throw new LowlandError("E_RUN", `stopped by a signal after ${step + 1} of ${total} steps`);
+        breathed = clock();
+      }
+    }
+    return {
+      milestones,
+      curve,
+      gradientEvaluations: plain.gradients,
+      steps: divergedAt ?? total,
+      seconds: milliseconds / 1000,
+      ...(divergedAt !== undefined && { divergedAt }),
+    };
+  } finally {
+    arena.close();
+  }
+}

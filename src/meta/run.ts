@@ -1,0 +1,180 @@
+import { readFileSync } from "node:fs";
+import type { StoreOptions } from "../data/datasets.ts";
+import { LowlandError } from "../errors.ts";
+import { kernels } from "../kernels/module.ts";
+import { formatCard } from "../runs/card.ts";
+import { readMetrics } from "../runs/metrics.ts";
+import { describeRun, RunDirectory } from "../runs/run-directory.ts";
+import { EventWriter } from "../runs/tensorboard.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import { type MetaConfig, resolveMetaConfig } from "./config.ts";
+import { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./outer-loop.ts";
+import { learnedOf } from "./setup.ts";
+import { openExecutor } from "./threads.ts";
+
+/** One line of a run's metrics: the outer step and the seconds since the run began, pauses left out. */
+export type MetaMetrics = OuterStepRecord & { readonly seconds: number };
+
+/** How a run is started or gone on with. */
+export interface MetaRunOptions extends StoreOptions {
+  readonly threads?: number;
+  /** Go on with the run that is there, if there is one. */
+  readonly resume?: boolean;
+  /** Replace the run that is there. */
+  readonly force?: boolean;
+  /** The command line, for `meta.json`. */
+  readonly command?: readonly string[];
+  /** Called after every outer step. */
+  readonly onStep?: (record: MetaMetrics) => void;
+  /** When raised, the run writes a checkpoint and ends. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a run ended. */
+export interface MetaRunResult {
+  readonly config: MetaConfig;
+  readonly state: TrainerState;
+  /** Seconds of meta-training, pauses left out. */
+  readonly seconds: number;
+  readonly innerStepsPerSecond: number;
+  readonly interrupted: boolean;
+}
+
+/**
+ * Meta-trains in a run directory: metrics after every outer step, a checkpoint after every meta-validation, on a
+ * signal and at the end. Resumed after any interruption it ends in the bits of a run that was left alone.
+ *
+ * @param directory path of the run directory
+ * @param config the configuration; when resuming, it must be that of the run, except that `outerSteps` may differ
+ * @throws {LowlandError} E_RUN, E_IO, E_CHECKPOINT, E_CONFIG, E_DATA or E_DIVERGED, the checkpoints so far being kept
+ */
+export async function runMetaTraining(
+  directory: string,
+  config: MetaConfig,
+  { threads = 1, resume = false, force = false, command = [], onStep, signal, ...store }: MetaRunOptions = {},
+): Promise<MetaRunResult> {
+  const executor = await openExecutor(config, { threads, ...store });
+  try {
+    const { variant } = kernels();
+    const run = resume
+      ? reopen(directory, config, variant)
+      : RunDirectory.create(directory, {
+          meta: describeRun({ variant, command, seed: config.seed, started: new Date().toISOString() }),
+          config,
+          force,
+        });
+    try {
+      return await trainIn(run, config, executor, { onStep, signal });
+    } finally {
+      run.close();
+    }
+  } finally {
+    await executor.close();
+  }
+}
+
+async function trainIn(
+  run: RunDirectory,
+  config: MetaConfig,
+  executor: Awaited<ReturnType<typeof openExecutor>>,
+  { onStep, signal }: { onStep: MetaRunOptions["onStep"]; signal: AbortSignal | undefined },
+): Promise<MetaRunResult> {
+  const latest = run.latest();
+  const start =
+    latest === undefined
+      ? initialState(config, learnedOf(config))
+      : decodeCheckpoint(readFileSync(latest.path), latest.path).state;
+  run.metrics.truncateTo(start.outerStep);
+  if (start.best?.outerStep === start.outerStep) run.markBest(start.outerStep);
+  const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.["seconds"];
+  const secondsBefore = typeof before === "number" ? before : 0;
+  const events = new EventWriter(run.path, {
+    now: () => Date.now() / 1000,
+    ...(start.outerStep > 0 && { resumeStep: start.outerStep + 1 }),
+  });
+  const started = performance.now();
+  const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
+  let written = start.outerStep;
+  const save = (state: TrainerState): void => {
+    run.writeCheckpoint(state.outerStep, encodeCheckpoint(state, config), {
+      best: state.best?.outerStep === state.outerStep,
+      keep: config.keepCheckpoints,
+    });
+    written = state.outerStep;
+  };
+  let interrupted = false;
+  try {
+    const state = await metaTrain(config, executor, start, {
+      ...(signal && { signal }),
+      async onStep(record, current) {
+        const metrics: MetaMetrics = { ...record, seconds: Math.round(seconds() * 1000) / 1000 };
+        run.metrics.append({ ...metrics });
+        events.scalars(record.outerStep, scalarsOf(record));
+        if (record.validation !== undefined) save(current);
+        onStep?.(metrics);
+        // lets signals through
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+    });
+    interrupted = state.outerStep < config.outerSteps;
+    if (written < state.outerStep) save(state);
+    const total = seconds();
+    const innerSteps = state.outerStep * config.truncation * config.instances;
+    run.writeCard(cardOf(run, config, state, total));
+    return { config, state, seconds: total, innerStepsPerSecond: innerSteps / total, interrupted };
+  } finally {
+    events.close();
+  }
+}
+
+/** Opens a run to go on with it; starts it where there is none yet. */
+function reopen(directory: string, config: MetaConfig, variant: string): RunDirectory {
+  const run = RunDirectory.open(directory);
+  const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
+  const fixed = (value: MetaConfig): string => JSON.stringify({ ...value, outerSteps: 0 });
+  if (fixed(saved) !== fixed(config)) {
+    const changed = (Object.keys(config) as (keyof MetaConfig)[]).filter(
+      (field) => field !== "outerSteps" && JSON.stringify(saved[field]) !== JSON.stringify(config[field]),
+    );
+    throw new LowlandError(
+      "E_CONFIG",
+      `${directory} was started with other settings (${changed
+        .map((field) => `${field} ${JSON.stringify(saved[field])}, now ${JSON.stringify(config[field])}`)
+        .join("; ")}); leave them out to resume, or start a new run`,
+    );
+  }
+  if (run.meta.variant !== variant) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `${directory} was started with the ${run.meta.variant} kernels, this is ${variant}; set LOWLAND_KERNELS=${run.meta.variant}`,
+    );
+  }
+  return run;
+}
+
+function scalarsOf({ metaLoss, loss, metaGradientNorm, validation }: OuterStepRecord): Record<string, number> {
+  return {
+    "meta/loss": metaLoss,
+    "meta/plain_loss": loss,
+    "meta/gradient_norm": metaGradientNorm,
+    ...(validation && { "validation/loss": validation.loss, "validation/mean_loss": validation.meanLoss }),
+    ...(validation?.accuracy !== undefined && { "validation/accuracy": validation.accuracy }),
+  };
+}
+
+function cardOf(run: RunDirectory, config: MetaConfig, state: TrainerState, seconds: number): string {
+  return formatCard({
+    title: `Learned optimizer: ${config.learned}, regularizer ${config.regularizer}`,
+    description: `Meta-trained on ${config.tasks.join(", ")} for ${state.outerStep} outer steps. Use it with \`--optimizer learned:PATH\`, PATH being this directory.`,
+    meta: run.meta,
+    config,
+    results: {
+      "outer steps": state.outerStep,
+      "best outer step": state.best?.outerStep ?? "none",
+      "best meta-validation loss": state.best?.loss.toFixed(4) ?? "none",
+      "windows thrown away": state.diverged,
+      "optimizee gradients": state.gradientEvaluations,
+      seconds: Math.round(seconds),
+    },
+  });
+}

@@ -1,0 +1,35 @@
+import { pathToFileURL } from "node:url";
+import { LowlandError } from "../errors.ts";
+import { parseSpec } from "../spec.ts";
+import { defineRegularizer, makeRegularizer } from "./registry.ts";
+import type { Regularizer, RegularizerFunction } from "./types.ts";
+
+/**
+ * Builds a regularizer from a spec string (`sam:rho=0.05`) or from a module of the user's own
+ * (`./my-regularizer.mjs`), which exports a function (objective → objective) or a `Regularizer` as default.
+ *
+ * @throws {LowlandError} E_CONFIG for an unknown name or setting, or a module without a regularizer
+ */
+export async function loadRegularizer(spec: string): Promise<Regularizer> {
+  const { path } = parseSpec(spec);
+  if (path === undefined || !isModule(path)) return makeRegularizer(spec);
+  let exported: unknown;
+  try {
+    const url = path.startsWith("file:") ? path : pathToFileURL(path).href;
+    exported = ((await import(url)) as { default?: unknown }).default;
+  } catch (cause) {
+    throw new LowlandError("E_CONFIG", `regularizer module ${path} cannot be loaded: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  if (typeof exported === "function") return defineRegularizer(path, exported as RegularizerFunction);
+  if (typeof (exported as Partial<Regularizer> | undefined)?.apply === "function") return exported as Regularizer;
+  throw new LowlandError(
+    "E_CONFIG",
+    `regularizer module ${path} exports no regularizer as default; export a function (objective) => objective`,
+  );
+}
+
+function isModule(path: string): boolean {
+  return /\.(mjs|js|cjs)$/.test(path);
+}
