@@ -3,15 +3,27 @@ import { lowlandVersion } from "../runs/version.ts";
 import type { CliContext } from "./context.ts";
 import { data } from "./data.ts";
 import { exitCodeOfError, text } from "./errors.ts";
+import { evaluate, sharpness } from "./evaluate.ts";
 import { optimizers, regularizers, tasks } from "./list.ts";
 import { metaTrain } from "./meta-train.ts";
+import { report } from "./report.ts";
 import { train } from "./train.ts";
 
 /**
  * The command line. To add a command: one file that exports a `buildCommand` of stricli (parameters and text
  * static, everything heavy loaded inside `func` by `await import`, so that `--help` stays instant), and its name here.
  */
-const routes = { data, metaTrain, optimizers, regularizers, tasks, train } as const;
+const routes = {
+  data,
+  train,
+  metaTrain,
+  evaluate,
+  sharpness,
+  report,
+  tasks,
+  optimizers,
+  regularizers,
+} as const;
 
 const formatting = {
   useAliasInUsageLine: false,

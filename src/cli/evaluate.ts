@@ -1,0 +1,193 @@
+import { availableParallelism } from "node:os";
+import { buildCommand, type Command } from "@stricli/core";
+import type { NamedMethod } from "../evaluation/jobs.ts";
+import type { Results } from "../evaluation/results.ts";
+import { LowlandError } from "../errors.ts";
+import { splitSpecs } from "../spec.ts";
+import { type CliContext, print } from "./context.ts";
+import { dataDirFlag, integer, jsonFlag, list, radii, seeds } from "./flags.ts";
+import { Progress } from "./progress.ts";
+import { evaluationTable, sharpnessTable } from "./results-tables.ts";
+
+/** Flags that `evaluate` and `sharpness` have in common. */
+const gridFlags = {
+  optimizer: {
+    kind: "parsed",
+    parse: splitSpecs,
+    brief: "Optimizers, comma-separated; with an explicit regularizer as adam+sam:rho=0.05",
+    placeholder: "spec",
+  },
+  task: { kind: "parsed", parse: splitSpecs, brief: "Tasks, comma-separated", placeholder: "task" },
+  seeds: {
+    kind: "parsed",
+    parse: seeds,
+    default: "5",
+    brief: "Number of seeds, or a list (3,7)",
+    placeholder: "n",
+  },
+  out: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    brief: "Directory for results.json and report.html; an interrupted command goes on from it",
+    placeholder: "dir",
+  },
+  force: { kind: "boolean", default: false, brief: "Replace results that are there", withNegated: false },
+  threads: {
+    kind: "parsed",
+    parse: integer(1),
+    optional: true,
+    brief: "Worker threads (default: all cores); any number gives the same bits",
+    placeholder: "n",
+  },
+  dataDir: dataDirFlag,
+  json: jsonFlag,
+} as const;
+
+interface GridFlags {
+  readonly optimizer: string[];
+  readonly task: string[];
+  readonly seeds: number[];
+  readonly out?: string;
+  readonly force: boolean;
+  readonly threads?: number;
+  readonly dataDir?: string;
+  readonly json: boolean;
+}
+
+interface EvaluateFlags extends GridFlags {
+  readonly steps: number[];
+}
+
+interface SharpnessFlags extends GridFlags {
+  readonly steps: number[];
+  readonly radii: number[];
+  readonly examples: number;
+}
+
+const stepsFlag = (fallback: string) =>
+  ({
+    kind: "parsed",
+    parse: list(integer(0)),
+    default: fallback,
+    brief: "Numbers of inner steps after which to measure, comma-separated",
+    placeholder: "n",
+  }) as const;
+
+export const evaluate: Command<CliContext> = buildCommand({
+  docs: {
+    brief: "Train tasks with several optimizers over seeds: losses and accuracies with intervals",
+  },
+  parameters: { flags: { ...gridFlags, steps: stepsFlag("100,1000") } },
+  async func(this: CliContext, flags: EvaluateFlags): Promise<void> {
+    const results = await measure(this, flags, { kind: "evaluate", title: "Evaluation" });
+    if (!flags.json) print(this, evaluationTable(results.evaluations));
+  },
+});
+
+export const sharpness: Command<CliContext> = buildCommand({
+  docs: {
+    brief: "Measure sharpness at the points that optimizers reach",
+    fullDescription:
+      "Projected gradient ascent of loss and gradient norm in balls of several radii, surrogate gaps, top Hessian eigenvalue, on a fixed set of training examples.",
+  },
+  parameters: {
+    flags: {
+      ...gridFlags,
+      steps: stepsFlag("1000"),
+      radii: {
+        kind: "parsed",
+        parse: radii,
+        default: "0.001,0.005,0.05,0.1",
+        brief: "Radii of the balls",
+        placeholder: "list",
+      },
+      examples: {
+        kind: "parsed",
+        parse: integer(1),
+        default: "5000",
+        brief: "Training examples to measure on",
+        placeholder: "n",
+      },
+    },
+  },
+  async func(this: CliContext, flags: SharpnessFlags): Promise<void> {
+    const { radii, examples, steps } = flags;
+    const results = await measure(this, flags, {
+      kind: "sharpness",
+      title: "Sharpness",
+      sharpness: { radii, examples, steps },
+    });
+    if (!flags.json) {
+      print(this, evaluationTable(results.evaluations));
+      print(this, "");
+      print(this, sharpnessTable(results.sharpness));
+    }
+  },
+});
+
+/** Runs the grid, writes the results where asked to, and prints them with `--json`. */
+async function measure(
+  context: CliContext,
+  flags: EvaluateFlags,
+  what: {
+    kind: "evaluate" | "sharpness";
+    title: string;
+    sharpness?: { radii: number[]; examples: number; steps: number[] };
+  },
+): Promise<Results> {
+  const { gridJobs, recordsOf } = await import("../evaluation/jobs.ts");
+  const { runGrid } = await import("../evaluation/grid.ts");
+  const { provenance } = await import("./run-info.ts");
+  const { openResults } = await import("../evaluation/results-directory.ts");
+  const started = performance.now();
+  const { task: tasks, steps, seeds: seedList, dataDir } = flags;
+  const methods: NamedMethod[] = flags.optimizer.map((spec) => ({ name: spec, spec }));
+  const jobs = gridJobs({
+    tasks,
+    methods,
+    steps,
+    seeds: seedList,
+    ...(what.sharpness && { sharpness: what.sharpness }),
+  });
+  const settings = { tasks, optimizers: flags.optimizer, steps, seeds: seedList, ...what.sharpness };
+  const directory =
+    flags.out === undefined ? undefined : openResults(flags.out, settings, { force: flags.force });
+  const progress = new Progress(what.kind, { unit: "runs", total: jobs.length, stream: context.stderr });
+  let done: Awaited<ReturnType<typeof runGrid>>;
+  try {
+    done = await runGrid(jobs, {
+      threads: flags.threads ?? availableParallelism(),
+      signal: context.signal,
+      ...(dataDir !== undefined && { dataDir }),
+      ...(directory && { journal: directory.journal }),
+      onDone: (count, note) => progress.update(Math.floor(count), note),
+    });
+  } finally {
+    progress.close();
+  }
+  const results: Results = {
+    schemaVersion: 1,
+    kind: what.kind,
+    title: what.title,
+    ...provenance(context.argv),
+    seed: 0,
+    durationSeconds: (performance.now() - started) / 1000,
+    settings,
+    metaTraining: [],
+    ...recordsOf(done, methods),
+    comparisons: [],
+  };
+  await directory?.write(results);
+  if (flags.json) {
+    const { formatResults } = await import("../evaluation/results.ts");
+    context.stdout.write(formatResults(results));
+  }
+  if (results.evaluations.every(({ summary }) => summary.diverged === summary.seeds)) {
+    throw new LowlandError(
+      "E_DIVERGED",
+      `every run diverged (${flags.optimizer.join(", ")}); use smaller learning rates`,
+    );
+  }
+  return results;
+}
