@@ -7,6 +7,7 @@ import { evaluate, sharpness } from "./evaluate.ts";
 import { optimizers, regularizers, tasks } from "./list.ts";
 import { metaTrain } from "./meta-train.ts";
 import { report } from "./report.ts";
+import { reproduce } from "./reproduce.ts";
 import { train } from "./train.ts";
 
 /**
@@ -19,6 +20,7 @@ const routes = {
   metaTrain,
   evaluate,
   sharpness,
+  reproduce,
   report,
   tasks,
   optimizers,

@@ -46,6 +46,13 @@ export function positive(text: string): number {
   return value;
 }
 
+/** Parses a number of at least 0. */
+export function nonNegative(text: string): number {
+  const value = parseNumber(text);
+  if (value === undefined || value < 0) throw expected("a number ≥ 0", text);
+  return value;
+}
+
 /** Parses a comma-separated list, each item by `parse`; one trailing comma is allowed. */
 export function list<T>(parse: (text: string) => T): (text: string) => T[] {
   return (text) => {

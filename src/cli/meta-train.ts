@@ -5,7 +5,7 @@ import type { MetaConfig } from "../meta/config.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag, positive } from "./flags.ts";
+import { dataDirFlag, integer, jsonFlag, nonNegative, positive } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
@@ -58,7 +58,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
         brief: "Minibatch of a meta-loss term (default same)",
       },
       outerLr: optional(positive, "Learning rate of the outer Adam (default 0.001)", "x"),
-      clipNorm: optional(positive, "Largest norm of a meta-gradient (default no limit)", "x"),
+      clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 0.1)", "x"),
       checkpointEvery: optional(integer(1), "Outer steps between checkpoints (default 50)", "n"),
       validationSeeds: optional(integer(1), "Unseen runs of a meta-validation (default 4)", "n"),
       activations: {

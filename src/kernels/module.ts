@@ -56,6 +56,108 @@ export interface KernelExports {
     scale: number,
     correct: Pointer,
   ): number;
+  convPack(w: Pointer, Co: number, K: number, packed: Pointer): void;
+  convForward(
+    batch: number,
+    H: number,
+    W: number,
+    Ci: number,
+    kh: number,
+    kw: number,
+    Ho: number,
+    Wo: number,
+    Co: number,
+    x: Pointer,
+    packed: Pointer,
+    bias: Pointer,
+    y: Pointer,
+  ): void;
+  convScratchBytes(
+    H: number,
+    W: number,
+    Ci: number,
+    kh: number,
+    kw: number,
+    Ho: number,
+    Wo: number,
+    Co: number,
+  ): number;
+  convBackwardWeights(
+    batch: number,
+    H: number,
+    W: number,
+    Ci: number,
+    kh: number,
+    kw: number,
+    Ho: number,
+    Wo: number,
+    Co: number,
+    x: Pointer,
+    dy: Pointer,
+    dw: Pointer,
+    dbias: Pointer,
+    scratch: Pointer,
+  ): void;
+  convBackwardInput(
+    batch: number,
+    H: number,
+    W: number,
+    Ci: number,
+    kh: number,
+    kw: number,
+    Ho: number,
+    Wo: number,
+    Co: number,
+    dy: Pointer,
+    w: Pointer,
+    dx: Pointer,
+    scratch: Pointer,
+  ): void;
+  maxPool(batch: number, H: number, W: number, C: number, x: Pointer, y: Pointer, at: Pointer): void;
+  maxPoolBackward(
+    batch: number,
+    H: number,
+    W: number,
+    C: number,
+    dy: Pointer,
+    at: Pointer,
+    dx: Pointer,
+  ): void;
+  batchNormStatistics(
+    rows: number,
+    C: number,
+    x: Pointer,
+    mean: Pointer,
+    variance: Pointer,
+    scratch: Pointer,
+  ): void;
+  batchNormForward(
+    rows: number,
+    C: number,
+    x: Pointer,
+    gamma: Pointer,
+    beta: Pointer,
+    mean: Pointer,
+    variance: Pointer,
+    eps: number,
+    y: Pointer,
+    scratch: Pointer,
+  ): void;
+  batchNormBackward(
+    rows: number,
+    C: number,
+    x: Pointer,
+    dy: Pointer,
+    gamma: Pointer,
+    mean: Pointer,
+    variance: Pointer,
+    eps: number,
+    dgamma: Pointer,
+    dbeta: Pointer,
+    dx: Pointer,
+    frozen: boolean,
+    scratch: Pointer,
+  ): void;
   momentumStep(
     w: Pointer,
     g: Pointer,

@@ -1,6 +1,7 @@
 import type { Arena } from "./memory.ts";
 import { kernels } from "./module.ts";
 import * as reference from "./reference.ts";
+import * as convolution from "./reference-conv.ts";
 import type { Vector } from "./types.ts";
 
 /** Extents of a dense layer over a minibatch. */
@@ -8,6 +9,36 @@ export interface DenseShape {
   readonly batch: number;
   readonly inputs: number;
   readonly outputs: number;
+}
+
+/** Extents of a valid convolution over a minibatch of images [height][width][channels]. */
+export interface ConvShape {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** Outputs computed: at most height − kernelHeight + 1; fewer leave out the last rows. */
+  readonly outHeight: number;
+  /** At most width − kernelWidth + 1. */
+  readonly outWidth: number;
+  readonly filters: number;
+}
+
+/** Extents of max-pooling over a minibatch of images. */
+export interface PoolShape {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** Statistics of batch normalization: one entry a channel. */
+export interface ChannelStatistics {
+  readonly mean: Vector;
+  /** Mean squared deviation (divided by the count, not the count − 1). */
+  readonly variance: Vector;
 }
 
 /** Buffers of one precision and the functions that work on them. */
@@ -27,6 +58,56 @@ export interface Ops {
   ): void;
   /** dX[b][i] = Σ_o dY[b][o]·W[o][i]. */
   denseBackwardInput(shape: DenseShape, dy: Vector, w: Vector, dx: Vector): void;
+  /** Floats of scratch the convolution needs: the packed filters and lists of nonzero gradients. */
+  convScratch(shape: ConvShape): number;
+  /** y[b][oy][ox][o] = bias[o] + Σ x[b][oy+ky][ox+kx][i]·w[o][ky][kx][i]. */
+  convForward(shape: ConvShape, x: Vector, w: Vector, bias: Vector, y: Vector, scratch: Vector): void;
+  /** dW[o][ky][kx][i] (+)= Σ dY[b][oy][ox][o]·x[b][oy+ky][ox+kx][i]; dbias[o] (+)= Σ dY[b][oy][ox][o]. */
+  convBackwardWeights(
+    shape: ConvShape,
+    x: Vector,
+    dy: Vector,
+    dw: Vector,
+    dbias: Vector,
+    accumulate: boolean,
+    scratch: Vector,
+  ): void;
+  /** dX[b][oy+ky][ox+kx][i] = Σ dY[b][oy][ox][o]·w[o][ky][kx][i]. */
+  convBackwardInput(shape: ConvShape, dy: Vector, w: Vector, dx: Vector, scratch: Vector): void;
+  /** y ← largest of each 2×2 window, `at` ← which: 2·row + column, the first among equals. Odd edges are dropped. */
+  maxPool(shape: PoolShape, x: Vector, y: Vector, at: Uint8Array): void;
+  /** dX ← dY where `at` says the largest was, else 0. */
+  maxPoolBackward(shape: PoolShape, dy: Vector, at: Uint8Array, dx: Vector): void;
+  /** Mean and variance of every column of x[rows][channels]. */
+  batchNormStatistics(rows: number, x: Vector, statistics: ChannelStatistics): void;
+  /** y ← γ·x̂ + β, x̂ = (x − mean)/√(variance + ε). */
+  batchNormForward(
+    rows: number,
+    x: Vector,
+    gamma: Vector,
+    beta: Vector,
+    statistics: ChannelStatistics,
+    eps: number,
+    y: Vector,
+  ): void;
+  /**
+   * dγ (+)= Σ dY·x̂; dβ (+)= Σ dY; dX = γ/√(variance + ε)·(dY − mean(dY) − x̂·mean(dY·x̂)), or without the two means
+   * where the statistics are constants (`frozen`).
+   */
+  batchNormBackward(
+    rows: number,
+    x: Vector,
+    dy: Vector,
+    gamma: Vector,
+    statistics: ChannelStatistics,
+    eps: number,
+    dgamma: Vector,
+    dbeta: Vector,
+    dx: Vector | undefined,
+    mode: { readonly frozen: boolean; readonly accumulate: boolean },
+  ): void;
+  /** `length` zero bytes. */
+  allocateBytes(length: number): Uint8Array;
   /** y ← σ(x) over `count` entries; `y` may be `x`. */
   sigmoid(x: Vector, y: Vector, count: number): void;
   /** d ← d·y·(1−y). */
@@ -59,6 +140,12 @@ export function kernelOps(arena: Arena): Ops {
   const { wasm, memory } = kernels();
   const correct = arena.int32(1);
   let bytes = arena.uint8(0);
+  let sums = arena.float32(0);
+  /** Scratch of batch normalization: 28 bytes a channel. */
+  const scratchOf = (channels: number): number => {
+    if (sums.length < 7 * channels) sums = arena.float32(7 * channels);
+    return sums.byteOffset;
+  };
   /** Where `data` lies in kernel memory, copied there if it lies elsewhere. */
   const staged = (data: Uint8Array): number => {
     if (data.buffer === memory.buffer) return data.byteOffset;
@@ -113,6 +200,95 @@ export function kernelOps(arena: Arena): Ops {
         false,
       );
     },
+    convScratch(shape) {
+      const { kernelHeight, kernelWidth, channels, filters } = shape;
+      const [, ...rest] = extents(shape);
+      const lists = wasm.convScratchBytes(...rest);
+      return Math.max(lists / 4, kernelHeight * kernelWidth * channels * filters);
+    },
+    convForward(shape, x, w, bias, y, scratch) {
+      const { kernelHeight, kernelWidth, channels, filters } = shape;
+      wasm.convPack(w.byteOffset, filters, kernelHeight * kernelWidth * channels, scratch.byteOffset);
+      wasm.convForward(...extents(shape), x.byteOffset, scratch.byteOffset, bias.byteOffset, y.byteOffset);
+    },
+    convBackwardWeights(shape, x, dy, dw, dbias, accumulate, scratch) {
+      if (!accumulate) {
+        dw.fill(0);
+        dbias.fill(0);
+      }
+      wasm.convBackwardWeights(
+        ...extents(shape),
+        x.byteOffset,
+        dy.byteOffset,
+        dw.byteOffset,
+        dbias.byteOffset,
+        scratch.byteOffset,
+      );
+    },
+    convBackwardInput(shape, dy, w, dx, scratch) {
+      wasm.convBackwardInput(
+        ...extents(shape),
+        dy.byteOffset,
+        w.byteOffset,
+        dx.byteOffset,
+        scratch.byteOffset,
+      );
+    },
+    maxPool({ batch, height, width, channels }, x, y, at) {
+      wasm.maxPool(batch, height, width, channels, x.byteOffset, y.byteOffset, at.byteOffset);
+    },
+    maxPoolBackward({ batch, height, width, channels }, dy, at, dx) {
+      wasm.maxPoolBackward(batch, height, width, channels, dy.byteOffset, at.byteOffset, dx.byteOffset);
+    },
+    batchNormStatistics(rows, x, { mean, variance }) {
+      const channels = mean.length;
+      wasm.batchNormStatistics(
+        rows,
+        channels,
+        x.byteOffset,
+        mean.byteOffset,
+        variance.byteOffset,
+        scratchOf(channels),
+      );
+    },
+    batchNormForward(rows, x, gamma, beta, { mean, variance }, eps, y) {
+      const channels = mean.length;
+      wasm.batchNormForward(
+        rows,
+        channels,
+        x.byteOffset,
+        gamma.byteOffset,
+        beta.byteOffset,
+        mean.byteOffset,
+        variance.byteOffset,
+        eps,
+        y.byteOffset,
+        scratchOf(channels),
+      );
+    },
+    batchNormBackward(rows, x, dy, gamma, { mean, variance }, eps, dgamma, dbeta, dx, mode) {
+      if (!mode.accumulate) {
+        dgamma.fill(0);
+        dbeta.fill(0);
+      }
+      const channels = mean.length;
+      wasm.batchNormBackward(
+        rows,
+        channels,
+        x.byteOffset,
+        dy.byteOffset,
+        gamma.byteOffset,
+        mean.byteOffset,
+        variance.byteOffset,
+        eps,
+        dgamma.byteOffset,
+        dbeta.byteOffset,
+        dx?.byteOffset ?? 0,
+        mode.frozen,
+        scratchOf(channels),
+      );
+    },
+    allocateBytes: (length) => arena.uint8(length),
     sigmoid: (x, y, count) => wasm.sigmoid(x.byteOffset, y.byteOffset, count),
     sigmoidBackward: (y, d, count) => wasm.sigmoidBackward(y.byteOffset, d.byteOffset, count),
     tanh: (x, y, count) => wasm.tanh(x.byteOffset, y.byteOffset, count),
@@ -134,8 +310,25 @@ export function kernelOps(arena: Arena): Ops {
   };
 }
 
+/** The extents in the order in which the kernels take them. */
+function extents(s: ConvShape): [number, number, number, number, number, number, number, number, number] {
+  return [
+    s.batch,
+    s.height,
+    s.width,
+    s.channels,
+    s.kernelHeight,
+    s.kernelWidth,
+    s.outHeight,
+    s.outWidth,
+    s.filters,
+  ];
+}
+
 /** The plain TypeScript reference in float64. */
 export const referenceOps: Ops = {
   allocate: (length) => new Float64Array(length),
+  allocateBytes: (length) => new Uint8Array(length),
   ...reference,
+  ...convolution,
 };

@@ -21,7 +21,10 @@ export interface MetaConfig {
   readonly metaLossBatch: "same" | "fresh";
   /** Learning rate of the outer Adam. */
   readonly outerLearningRate: number;
-  /** Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. */
+  /**
+   * Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. Spikes of a hundred times the usual
+   * norm come early; unclipped they fill Adam's second moment, and φ then hardly moves for a thousand steps.
+   */
   readonly clipNorm: number;
   /** Outer steps between meta-validations, after each of which a checkpoint is written. */
   readonly checkpointEvery: number;
@@ -51,7 +54,7 @@ const schema = z.strictObject({
   instances: count(2),
   metaLossBatch: z.enum(["same", "fresh"]).default("same"),
   outerLearningRate: z.number().positive().default(1e-3),
-  clipNorm: z.number().min(0).default(0),
+  clipNorm: z.number().min(0).default(0.1),
   checkpointEvery: count(50),
   keepCheckpoints: count(2),
   validationSeeds: count(4),

@@ -11,8 +11,13 @@ export function sizeOf(shape: Shape): number {
 
 /** A layer with its buffers, for minibatches of at most the size it was opened for. */
 export interface OpenLayer {
-  /** y ← layer(x). `x` and `y` are the same vector for layers that work in place. */
-  forward(x: Vector, y: Vector, batch: number, params: readonly Vector[]): void;
+  /** What the last forward normalized by, of layers that normalize over the minibatch. */
+  readonly statistics?: readonly Vector[];
+  /**
+   * y ← layer(x). `x` and `y` are the same vector for layers that work in place. With `frozen`, `statistics` are
+   * taken as they are, as constants.
+   */
+  forward(x: Vector, y: Vector, batch: number, params: readonly Vector[], frozen: boolean): void;
   /**
    * Adds or writes the gradients of the parameters and, where `dx` is given, writes that of the input. `dx` and `dy`
    * are the same vector for layers that work in place; `dx` is undefined for the first layer.
@@ -32,18 +37,25 @@ export interface OpenLayer {
 /** A layer of a network: shapes and parameters, and how to open it on one precision's operations. */
 export interface Layer {
   readonly name: string;
-  /** Whether output and input share one vector; their sizes are equal then. */
+  /** Whether the layer works entry by entry and its output and input share one vector. */
   readonly inPlace: boolean;
+  /** Whether it can compute only the first rows and columns of its output. */
+  readonly croppable?: boolean;
   /** Shape of the output for this input shape. */
   output(input: Shape): Shape;
-  /** Parameters, `fanIn` being what He initialization divides by. */
+  /** The first rows and columns of the input that the output depends on; all of it where missing. */
+  reads?(input: Shape): Shape;
+  /** Parameters; `fanIn` is what He initialization divides by, `initial` a constant every initialization uses. */
   slots(input: Shape): readonly {
     name: string;
     shape: readonly number[];
     kind: "weight" | "bias";
     fanIn?: number;
+    initial?: number;
   }[];
-  open(context: { ops: Ops; batch: number; input: Shape }): OpenLayer;
+  /** Entries of `OpenLayer.statistics`, of layers that have them. */
+  statisticsSize?(input: Shape): number;
+  open(context: { ops: Ops; batch: number; input: Shape; output: Shape }): OpenLayer;
 }
 
 /** Fully connected: y = W x + b, W stored [outputs][inputs]. */

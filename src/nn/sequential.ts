@@ -15,14 +15,22 @@ export interface OpenNetwork {
   /**
    * Runs the network on the first `count` examples of `input` (or of `x`) and returns the sum of their softmax
    * cross-entropies and the number classified correctly. With `gradient`, writes or adds
-   * scale · ∂(that sum)/∂params to it.
+   * scale · ∂(that sum)/∂params to it. With `statistics`, normalizes by these constants instead of the minibatch's.
    */
   run(
     params: Vector,
     labels: Uint8Array,
     count: number,
-    options?: { x?: Vector; gradient?: Vector; scale?: number; accumulate?: boolean },
+    options?: {
+      x?: Vector;
+      gradient?: Vector;
+      scale?: number;
+      accumulate?: boolean;
+      statistics?: Vector | undefined;
+    },
   ): { loss: number; correct: number };
+  /** Copies what the last run normalized by into `out` (length `statisticsSize`). */
+  readStatistics(out: Vector): void;
 }
 
 /** A feed-forward classifier over one flat parameter vector. */
@@ -30,6 +38,10 @@ export interface Network {
   readonly layout: Layout;
   readonly inputSize: number;
   readonly classes: number;
+  /** Entries of the statistics over the minibatch that the layers normalize by; 0 if there are none. */
+  readonly statisticsSize: number;
+  /** Floats of activations an example takes. */
+  readonly activationSize: number;
   /** Draws initial parameters. */
   init(key: Key, params: Vector): void;
   /** Allocates buffers for minibatches of up to `batch` examples. */
@@ -49,6 +61,7 @@ export function sequential(
 ): Network {
   const shapes: Shape[] = [inputShape];
   for (const layer of layers) shapes.push(layer.output(shapes.at(-1)!));
+  crop(layers, shapes);
   const counts = new Map<string, number>();
   const slotsOf = layers.map((layer, i) => {
     const number = counts.get(layer.name) ?? 0;
@@ -74,20 +87,26 @@ export function sequential(
     layout,
     inputSize: sizeOf(inputShape),
     classes,
+    statisticsSize: layers.reduce((sum, layer, i) => sum + (layer.statisticsSize?.(shapes[i]!) ?? 0), 0),
+    activationSize: shapes.reduce((sum, shape) => sum + sizeOf(shape), 0),
     init(key, params) {
       if (initialization.kind === "normal") {
         normal(key, params, { stddev: initialization.stddev });
-        return;
       }
       layout.slots.forEach((slot, i) => {
         const view = params.subarray(slot.offset, slot.offset + slot.size);
-        const { fanIn } = flat[i]!;
-        if (fanIn === undefined) view.fill(0);
+        const { fanIn, initial } = flat[i]!;
+        if (initial !== undefined) view.fill(initial);
+        else if (initialization.kind === "normal") return;
+        else if (fanIn === undefined) view.fill(0);
         else normal(foldIn(key, i), view, { stddev: Math.sqrt(2 / fanIn) });
       });
     },
     open(ops, batch) {
-      const opened = layers.map((layer, i) => layer.open({ ops, batch, input: shapes[i]! }));
+      const opened = layers.map((layer, i) =>
+        layer.open({ ops, batch, input: shapes[i]!, output: shapes[i + 1]! }),
+      );
+      const statisticsOf = opened.flatMap((layer) => layer.statistics ?? []);
       const allocate = (shape: Shape): Vector => ops.allocate(batch * sizeOf(shape));
       const values: Vector[] = [allocate(inputShape)];
       const gradients: (Vector | undefined)[] = [undefined];
@@ -108,10 +127,14 @@ export function sequential(
       };
       return {
         input: values[0]!,
-        run(params, labels, count, { x, gradient, scale = 1, accumulate = false } = {}) {
+        run(params, labels, count, { x, gradient, scale = 1, accumulate = false, statistics } = {}) {
+          const frozen = statistics !== undefined;
+          if (frozen) eachPart(statistics, statisticsOf, (part, own) => own.set(part));
           const weights = views(params);
           const inputOf = (i: number): Vector => (i === 0 && x !== undefined ? x : values[i]!);
-          opened.forEach((layer, i) => layer.forward(inputOf(i), values[i + 1]!, count, weights[i]!));
+          opened.forEach((layer, i) => {
+            layer.forward(inputOf(i), values[i + 1]!, count, weights[i]!, frozen);
+          });
           const logits = values.at(-1)!;
           const result = ops.softmaxCrossEntropy(logits, labels, count, classes, scale);
           if (gradient === undefined) return result;
@@ -134,7 +157,29 @@ export function sequential(
           }
           return result;
         },
+        readStatistics(out) {
+          eachPart(out, statisticsOf, (part, own) => part.set(own));
+        },
       };
     },
   };
+}
+
+/** Shrinks the outputs of croppable layers, and of the entrywise ones behind them, to what is read of them. */
+function crop(layers: readonly Layer[], shapes: Shape[]): void {
+  layers.forEach((layer, i) => {
+    const read = layer.reads?.(shapes[i]!);
+    let source = i - 1;
+    while (layers[source]?.inPlace) source--;
+    if (read !== undefined && layers[source]?.croppable) shapes.fill(read, source + 1, i + 1);
+  });
+}
+
+/** Goes through a flat vector in parts as long as `owners`. */
+function eachPart(flat: Vector, owners: readonly Vector[], use: (part: Vector, owner: Vector) => void): void {
+  let offset = 0;
+  for (const owner of owners) {
+    use(flat.subarray(offset, offset + owner.length), owner);
+    offset += owner.length;
+  }
 }

@@ -1,6 +1,13 @@
 import { pathToFileURL } from "node:url";
-import { DATASET_NAMES, listDatasets, type LoadedDataset, loadDataset, type StoreOptions } from "../data/datasets.ts";
+import {
+  DATASET_NAMES,
+  type LoadedDataset,
+  listDatasets,
+  loadDataset,
+  type StoreOptions,
+} from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
+import { batchNorm, conv2d, maxPool } from "../nn/conv.ts";
 import { dense, type Layer, relu, type Shape, sigmoid } from "../nn/layers.ts";
 import { type Initialization, type Network, sequential } from "../nn/sequential.ts";
 import { parseSpec, unknown } from "../spec.ts";
@@ -31,6 +38,37 @@ export const MODELS: readonly ModelEntry[] = [
     description: "20 ReLU units",
     layers: [dense(20), relu(), dense(10)],
     initialization: SMALL_NORMAL,
+  },
+  {
+    name: "cnn",
+    description: "convolutions 3×3×16 and 5×5×32, each with ReLU and max-pooling",
+    // ReLU after the pooling is the same function as before it, at a quarter of the work
+    layers: [
+      conv2d(16, { kernel: 3 }),
+      maxPool(2),
+      relu(),
+      conv2d(32, { kernel: 5 }),
+      maxPool(2),
+      relu(),
+      dense(10),
+    ],
+    initialization: { kind: "he" },
+  },
+  {
+    name: "cnn-bn",
+    description: "cnn with batch normalization before each ReLU",
+    layers: [
+      conv2d(16, { kernel: 3 }),
+      batchNorm(),
+      maxPool(2),
+      relu(),
+      conv2d(32, { kernel: 5 }),
+      batchNorm(),
+      maxPool(2),
+      relu(),
+      dense(10),
+    ],
+    initialization: { kind: "he" },
   },
 ];
 
