@@ -29,57 +29,54 @@ function addTo(sums: usize, whole: bool, v: v128): void {
   v128.store(sums, f64x2.add(v128.load(sums, 16), high), 16);
 }
 
+/** Sums of x − centre, or of its squares, over `count` rows, for four channels or one. */
+// @ts-ignore: decorator
+@inline
+function blockSum(p: usize, stride: usize, count: i32, centre: v128, squared: bool, whole: bool): v128 {
+  let even = f32x4.splat(0);
+  let odd = f32x4.splat(0);
+  for (; count >= 2; count -= 2, p += 2 * stride) {
+    const a = f32x4.sub(at(p, whole), centre);
+    const b = f32x4.sub(at(p + stride, whole), centre);
+    even = f32x4.add(even, squared ? f32x4.mul(a, a) : a);
+    odd = f32x4.add(odd, squared ? f32x4.mul(b, b) : b);
+  }
+  if (count > 0) {
+    const a = f32x4.sub(at(p, whole), centre);
+    even = f32x4.add(even, squared ? f32x4.mul(a, a) : a);
+  }
+  return f32x4.add(even, odd);
+}
+
+/** out[c] = mean over the rows of x, or of (x − centre[c])². */
+// @ts-ignore: decorator
+@inline
+function columnMeans(rows: i32, C: i32, x: usize, centre: usize, squared: bool, out: usize, scratch: usize): void {
+  const stride = <usize>C << 2;
+  const wide = <usize>(C & ~3) << 2;
+  memory.fill(scratch, 0, <usize>C << 3);
+  for (let first = 0; first < rows; first += BLOCK) {
+    const count = min(BLOCK, rows - first);
+    const p = x + <usize>first * stride;
+    let c: usize = 0;
+    for (; c < wide; c += 16) {
+      const middle = squared ? v128.load(centre + c) : f32x4.splat(0);
+      addTo(scratch + 2 * c, true, blockSum(p + c, stride, count, middle, squared, true));
+    }
+    for (; c < stride; c += 4) {
+      const middle = squared ? v128.load32_zero(centre + c) : f32x4.splat(0);
+      addTo(scratch + 2 * c, false, blockSum(p + c, stride, count, middle, squared, false));
+    }
+  }
+  for (let c: usize = 0; c < stride; c += 4) {
+    store<f32>(out + c, <f32>(load<f64>(scratch + 2 * c) / <f64>rows));
+  }
+}
+
 /** mean[c] and variance[c] (biased) of x[r][c] over r; scratch: C float64. */
 export function batchNormStatistics(rows: i32, C: i32, x: usize, mean: usize, variance: usize, scratch: usize): void {
-  const stride = <usize>C << 2;
-  memory.fill(scratch, 0, <usize>C << 3);
-  for (let first = 0; first < rows; first += BLOCK) {
-    const count = min(BLOCK, rows - first);
-    for (let c = 0; c < C; ) {
-      const whole = c + 4 <= C;
-      let p = x + <usize>first * stride + (<usize>c << 2);
-      let even = f32x4.splat(0);
-      let odd = f32x4.splat(0);
-      let r = 0;
-      for (; r + 2 <= count; r += 2, p += 2 * stride) {
-        even = f32x4.add(even, at(p, whole));
-        odd = f32x4.add(odd, at(p + stride, whole));
-      }
-      if (r < count) even = f32x4.add(even, at(p, whole));
-      addTo(scratch + (<usize>c << 3), whole, f32x4.add(even, odd));
-      c += whole ? 4 : 1;
-    }
-  }
-  for (let c: usize = 0; c < <usize>C; c++) {
-    store<f32>(mean + (c << 2), <f32>(load<f64>(scratch + (c << 3)) / <f64>rows));
-  }
-  memory.fill(scratch, 0, <usize>C << 3);
-  for (let first = 0; first < rows; first += BLOCK) {
-    const count = min(BLOCK, rows - first);
-    for (let c = 0; c < C; ) {
-      const whole = c + 4 <= C;
-      const centre = at(mean + (<usize>c << 2), whole);
-      let p = x + <usize>first * stride + (<usize>c << 2);
-      let even = f32x4.splat(0);
-      let odd = f32x4.splat(0);
-      let r = 0;
-      for (; r + 2 <= count; r += 2, p += 2 * stride) {
-        const a = f32x4.sub(at(p, whole), centre);
-        const b = f32x4.sub(at(p + stride, whole), centre);
-        even = f32x4.add(even, f32x4.mul(a, a));
-        odd = f32x4.add(odd, f32x4.mul(b, b));
-      }
-      if (r < count) {
-        const a = f32x4.sub(at(p, whole), centre);
-        even = f32x4.add(even, f32x4.mul(a, a));
-      }
-      addTo(scratch + (<usize>c << 3), whole, f32x4.add(even, odd));
-      c += whole ? 4 : 1;
-    }
-  }
-  for (let c: usize = 0; c < <usize>C; c++) {
-    store<f32>(variance + (c << 2), <f32>(load<f64>(scratch + (c << 3)) / <f64>rows));
-  }
+  columnMeans(rows, C, x, 0, false, mean, scratch);
+  columnMeans(rows, C, x, mean, true, variance, scratch);
 }
 
 /** y = (x − mean)·γ/√(variance + ε) + β; scratch: C floats. */
@@ -87,20 +84,50 @@ export function batchNormForward(
   rows: i32, C: i32, x: usize, gamma: usize, beta: usize, mean: usize, variance: usize, eps: f32, y: usize,
   scratch: usize,
 ): void {
-  for (let c: usize = 0, end = <usize>C << 2; c < end; c += 4) {
+  const stride = <usize>C << 2;
+  const wide = <usize>(C & ~3) << 2;
+  for (let c: usize = 0; c < stride; c += 4) {
     store<f32>(scratch + c, load<f32>(gamma + c) / sqrt<f32>(load<f32>(variance + c) + eps));
   }
-  for (; rows > 0; rows--) {
-    for (let c = 0; c < C; ) {
-      const whole = c + 4 <= C;
-      const o = <usize>c << 2;
-      const centred = f32x4.sub(at(x, whole), at(mean + o, whole));
-      put(y, whole, f32x4.add(f32x4.mul(centred, at(scratch + o, whole)), at(beta + o, whole)));
-      c += whole ? 4 : 1;
-      x += whole ? 16 : 4;
-      y += whole ? 16 : 4;
-    }
+  for (; rows > 0; rows--, x += stride, y += stride) {
+    let c: usize = 0;
+    for (; c < wide; c += 16) normalize(x + c, mean + c, scratch + c, beta + c, y + c, true);
+    for (; c < stride; c += 4) normalize(x + c, mean + c, scratch + c, beta + c, y + c, false);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function normalize(x: usize, mean: usize, factor: usize, shift: usize, y: usize, whole: bool): void {
+  const centred = f32x4.sub(at(x, whole), at(mean, whole));
+  put(y, whole, f32x4.add(f32x4.mul(centred, at(factor, whole)), at(shift, whole)));
+}
+
+// @ts-ignore: decorator
+@inline
+function gradientSums(
+  x: usize, dy: usize, stride: usize, count: i32, mean: usize, sums: usize, products: usize, whole: bool,
+): void {
+  const centre = at(mean, whole);
+  let sum = f32x4.splat(0);
+  let product = f32x4.splat(0);
+  for (; count > 0; count--, x += stride, dy += stride) {
+    const d = at(dy, whole);
+    sum = f32x4.add(sum, d);
+    product = f32x4.add(product, f32x4.mul(d, f32x4.sub(at(x, whole), centre)));
+  }
+  addTo(sums, whole, sum);
+  addTo(products, whole, product);
+}
+
+// @ts-ignore: decorator
+@inline
+function inputGradient(
+  x: usize, dy: usize, mean: usize, factor: usize, shift: usize, slope: usize, dx: usize, whole: bool,
+): void {
+  const through = f32x4.mul(f32x4.sub(at(x, whole), at(mean, whole)), at(slope, whole));
+  const d = f32x4.sub(f32x4.sub(at(dy, whole), at(shift, whole)), through);
+  put(dx, whole, f32x4.mul(d, at(factor, whole)));
 }
 
 /**
@@ -112,53 +139,43 @@ export function batchNormBackward(
   dgamma: usize, dbeta: usize, dx: usize, frozen: bool, scratch: usize,
 ): void {
   const stride = <usize>C << 2;
+  const wide = <usize>(C & ~3) << 2;
   const sums = scratch;
-  const products = sums + (<usize>C << 3);
-  const factors = products + (<usize>C << 3);
+  const products = sums + 2 * stride;
+  const factors = products + 2 * stride;
   const shifts = factors + stride;
   const slopes = shifts + stride;
-  memory.fill(scratch, 0, <usize>C << 4);
+  memory.fill(scratch, 0, 4 * stride);
   for (let first = 0; first < rows; first += BLOCK) {
     const count = min(BLOCK, rows - first);
-    for (let c = 0; c < C; ) {
-      const whole = c + 4 <= C;
-      const centre = at(mean + (<usize>c << 2), whole);
-      let offset = <usize>first * stride + (<usize>c << 2);
-      let sum = f32x4.splat(0);
-      let product = f32x4.splat(0);
-      for (let r = count; r > 0; r--, offset += stride) {
-        const d = at(dy + offset, whole);
-        sum = f32x4.add(sum, d);
-        product = f32x4.add(product, f32x4.mul(d, f32x4.sub(at(x + offset, whole), centre)));
-      }
-      addTo(sums + (<usize>c << 3), whole, sum);
-      addTo(products + (<usize>c << 3), whole, product);
-      c += whole ? 4 : 1;
+    const p = x + <usize>first * stride;
+    const d = dy + <usize>first * stride;
+    let c: usize = 0;
+    for (; c < wide; c += 16) {
+      gradientSums(p + c, d + c, stride, count, mean + c, sums + 2 * c, products + 2 * c, true);
+    }
+    for (; c < stride; c += 4) {
+      gradientSums(p + c, d + c, stride, count, mean + c, sums + 2 * c, products + 2 * c, false);
     }
   }
-  for (let c: usize = 0; c < <usize>C; c++) {
-    const o = c << 2;
-    const inverse: f64 = 1 / sqrt<f64>(<f64>load<f32>(variance + o) + <f64>eps);
-    const sum = load<f64>(sums + (c << 3));
-    const product = load<f64>(products + (c << 3));
-    store<f32>(dbeta + o, load<f32>(dbeta + o) + <f32>sum);
-    store<f32>(dgamma + o, load<f32>(dgamma + o) + <f32>(product * inverse));
-    store<f32>(factors + o, <f32>(<f64>load<f32>(gamma + o) * inverse));
-    store<f32>(shifts + o, frozen ? 0 : <f32>(sum / <f64>rows));
-    store<f32>(slopes + o, frozen ? 0 : <f32>((product * inverse * inverse) / <f64>rows));
+  for (let c: usize = 0; c < stride; c += 4) {
+    const inverse: f64 = 1 / sqrt<f64>(<f64>load<f32>(variance + c) + <f64>eps);
+    const sum = load<f64>(sums + 2 * c);
+    const product = load<f64>(products + 2 * c);
+    store<f32>(dbeta + c, load<f32>(dbeta + c) + <f32>sum);
+    store<f32>(dgamma + c, load<f32>(dgamma + c) + <f32>(product * inverse));
+    store<f32>(factors + c, <f32>(<f64>load<f32>(gamma + c) * inverse));
+    store<f32>(shifts + c, frozen ? 0 : <f32>(sum / <f64>rows));
+    store<f32>(slopes + c, frozen ? 0 : <f32>((product * inverse * inverse) / <f64>rows));
   }
   if (!dx) return;
-  for (; rows > 0; rows--) {
-    for (let c = 0; c < C; ) {
-      const whole = c + 4 <= C;
-      const o = <usize>c << 2;
-      const slope = f32x4.mul(f32x4.sub(at(x, whole), at(mean + o, whole)), at(slopes + o, whole));
-      const d = f32x4.sub(f32x4.sub(at(dy, whole), at(shifts + o, whole)), slope);
-      put(dx, whole, f32x4.mul(d, at(factors + o, whole)));
-      c += whole ? 4 : 1;
-      x += whole ? 16 : 4;
-      dy += whole ? 16 : 4;
-      dx += whole ? 16 : 4;
+  for (; rows > 0; rows--, x += stride, dy += stride, dx += stride) {
+    let c: usize = 0;
+    for (; c < wide; c += 16) {
+      inputGradient(x + c, dy + c, mean + c, factors + c, shifts + c, slopes + c, dx + c, true);
+    }
+    for (; c < stride; c += 4) {
+      inputGradient(x + c, dy + c, mean + c, factors + c, shifts + c, slopes + c, dx + c, false);
     }
   }
 }

@@ -464,101 +464,84 @@ export function convBackwardInput(
 
 // Max-pooling 2×2 on NHWC; an odd last row or column is dropped.
 
+// @ts-ignore: decorator
+@inline
+function read(p: usize, whole: bool): v128 {
+  return whole ? v128.load(p) : v128.load32_zero(p);
+}
+
+// @ts-ignore: decorator
+@inline
+function write(p: usize, whole: bool, v: v128): void {
+  if (whole) v128.store(p, v);
+  else v128.store_lane<f32>(p, v, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function poolEntries(p: usize, pixel: usize, row: usize, y: usize, at: usize, whole: bool): void {
+  const v0 = read(p, whole);
+  const v1 = read(p + pixel, whole);
+  const v2 = read(p + row, whole);
+  const v3 = read(p + row + pixel, whole);
+  let more = f32x4.gt(v1, v0);
+  let best = v128.bitselect(v1, v0, more);
+  let which = v128.and(more, i32x4.splat(1));
+  more = f32x4.gt(v2, best);
+  best = v128.bitselect(v2, best, more);
+  which = v128.bitselect(i32x4.splat(2), which, more);
+  more = f32x4.gt(v3, best);
+  best = v128.bitselect(v3, best, more);
+  which = v128.bitselect(i32x4.splat(3), which, more);
+  const bytes = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(which, which), which);
+  write(y, whole, best);
+  if (whole) v128.store_lane<i32>(at, bytes, 0);
+  else v128.store_lane<i8>(at, bytes, 0);
+}
+
 /** y = largest of the four, at = which of them: 2·(row) + (column), the first among equals. */
 export function maxPool(batch: i32, H: i32, W: i32, C: i32, x: usize, y: usize, at: usize): void {
   const pixel = <usize>C << 2;
   const row = <usize>W * pixel;
-  const one = i32x4.splat(1);
-  const two = i32x4.splat(2);
-  const three = i32x4.splat(3);
-  const Ho = H >> 1;
-  const Wo = W >> 1;
+  const whole = <usize>(C & ~3) << 2;
   for (let b = 0; b < batch; b++) {
-    for (let oy = 0; oy < Ho; oy++) {
+    for (let oy = 0; oy < H >> 1; oy++) {
       let p = x + <usize>(b * H + 2 * oy) * row;
-      for (let ox = 0; ox < Wo; ox++, p += pixel) {
-        for (let c = 0; c < C; ) {
-          const whole = c + 4 <= C;
-          let best = whole ? v128.load(p) : v128.load32_zero(p);
-          const v1 = whole ? v128.load(p + pixel) : v128.load32_zero(p + pixel);
-          const v2 = whole ? v128.load(p + row) : v128.load32_zero(p + row);
-          const v3 = whole ? v128.load(p + row + pixel) : v128.load32_zero(p + row + pixel);
-          let more = f32x4.gt(v1, best);
-          best = v128.bitselect(v1, best, more);
-          let which = v128.and(more, one);
-          more = f32x4.gt(v2, best);
-          best = v128.bitselect(v2, best, more);
-          which = v128.bitselect(two, which, more);
-          more = f32x4.gt(v3, best);
-          best = v128.bitselect(v3, best, more);
-          which = v128.bitselect(three, which, more);
-          const bytes = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(which, which), which);
-          if (whole) {
-            v128.store(y, best);
-            v128.store_lane<i32>(at, bytes, 0);
-            c += 4;
-            p += 16;
-            y += 16;
-            at += 4;
-          } else {
-            v128.store_lane<f32>(y, best, 0);
-            v128.store_lane<i8>(at, bytes, 0);
-            c++;
-            p += 4;
-            y += 4;
-            at++;
-          }
-        }
+      for (let ox = 0; ox < W >> 1; ox++, p += 2 * pixel, y += pixel, at += <usize>C) {
+        let c: usize = 0;
+        for (; c < whole; c += 16) poolEntries(p + c, pixel, row, y + c, at + (c >> 2), true);
+        for (; c < pixel; c += 4) poolEntries(p + c, pixel, row, y + c, at + (c >> 2), false);
       }
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function unpoolEntries(p: usize, pixel: usize, row: usize, dy: usize, at: usize, whole: bool): void {
+  const d = read(dy, whole);
+  const bytes = whole ? v128.load32_zero(at) : i32x4.splat(<i32>load<u8>(at));
+  const which = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes));
+  write(p, whole, v128.and(d, i32x4.eq(which, i32x4.splat(0))));
+  write(p + pixel, whole, v128.and(d, i32x4.eq(which, i32x4.splat(1))));
+  write(p + row, whole, v128.and(d, i32x4.eq(which, i32x4.splat(2))));
+  write(p + row + pixel, whole, v128.and(d, i32x4.eq(which, i32x4.splat(3))));
 }
 
 /** dx = dy where `at` says the largest was, else 0. */
 export function maxPoolBackward(batch: i32, H: i32, W: i32, C: i32, dy: usize, at: usize, dx: usize): void {
   const pixel = <usize>C << 2;
   const row = <usize>W * pixel;
-  const one = i32x4.splat(1);
-  const two = i32x4.splat(2);
-  const three = i32x4.splat(3);
-  const zero = i32x4.splat(0);
-  const Ho = H >> 1;
-  const Wo = W >> 1;
+  const whole = <usize>(C & ~3) << 2;
   for (let b = 0; b < batch; b++) {
     const image = dx + <usize>(b * H) * row;
     if (H & 1) memory.fill(image + <usize>(H - 1) * row, 0, row);
-    for (let oy = 0; oy < Ho; oy++) {
+    for (let oy = 0; oy < H >> 1; oy++) {
       let p = image + <usize>(2 * oy) * row;
-      for (let ox = 0; ox < Wo; ox++, p += pixel) {
-        for (let c = 0; c < C; ) {
-          const whole = c + 4 <= C;
-          const d = whole ? v128.load(dy) : v128.load32_zero(dy);
-          const bytes = whole ? v128.load32_zero(at) : i32x4.splat(<i32>load<u8>(at));
-          const which = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes));
-          const d0 = v128.and(d, i32x4.eq(which, zero));
-          const d1 = v128.and(d, i32x4.eq(which, one));
-          const d2 = v128.and(d, i32x4.eq(which, two));
-          const d3 = v128.and(d, i32x4.eq(which, three));
-          if (whole) {
-            v128.store(p, d0);
-            v128.store(p + pixel, d1);
-            v128.store(p + row, d2);
-            v128.store(p + row + pixel, d3);
-            c += 4;
-            p += 16;
-            dy += 16;
-            at += 4;
-          } else {
-            v128.store_lane<f32>(p, d0, 0);
-            v128.store_lane<f32>(p + pixel, d1, 0);
-            v128.store_lane<f32>(p + row, d2, 0);
-            v128.store_lane<f32>(p + row + pixel, d3, 0);
-            c++;
-            p += 4;
-            dy += 4;
-            at++;
-          }
-        }
+      for (let ox = 0; ox < W >> 1; ox++, p += 2 * pixel, dy += pixel, at += <usize>C) {
+        let c: usize = 0;
+        for (; c < whole; c += 16) unpoolEntries(p + c, pixel, row, dy + c, at + (c >> 2), true);
+        for (; c < pixel; c += 4) unpoolEntries(p + c, pixel, row, dy + c, at + (c >> 2), false);
       }
       if (W & 1) {
         memory.fill(p, 0, pixel);
