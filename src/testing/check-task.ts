@@ -1,0 +1,137 @@
+import type { Vector } from "../kernels/types.ts";
+import { dot, norm } from "../kernels/vector.ts";
+import { foldIn, type Key, key, normal } from "../random/key.ts";
+import { frozenAt, type Objective, type Split, type Task } from "../tasks/types.ts";
+import { allFinite, type Expect, expectLayout, expectOf, sameBits, sameLayout } from "./promises.ts";
+
+const SPLITS: readonly Split[] = ["train", "meta-validation", "report-validation", "test"];
+
+/** Examples of the fixed set that is gone through in float64. */
+const FIXED_COUNT = 12;
+
+/**
+ * Checks what every task promises: a layout without gaps; `init` and objectives that depend on their key alone;
+ * params left bit-identical; a gradient that is the loss's, by central differences in float64, and written whole, of
+ * the frozen objective too where there is one; an exact Hessian-vector product that is the gradient's; fixed sets that ignore the batch key and agree with
+ * `evaluate`; a NaN that is not hidden.
+ *
+ * @throws LowlandError `E_CONFIG` that names the promise that was broken
+ * @example
+ * checkTask(defineTask({ name: "bowl", layout: 2, lossAndGradient }));
+ */
+export function checkTask(task: Task): void {
+  const expect = expectOf(`task ${task.name}`);
+  const { layout } = task;
+  expectLayout(expect, layout);
+  const params = new Float32Array(layout.size).fill(NaN);
+  task.init(key(1), params);
+  expect(allFinite(params), "has initial parameters that are not finite, or leaves some unwritten");
+  const again = new Float32Array(layout.size);
+  task.init(key(2), again);
+  task.init(key(1), again);
+  expect(sameBits(again, params), "draws other initial parameters from the same key");
+
+  for (const split of SPLITS) {
+    const objective = task.objective(split);
+    expect(sameLayout(objective.layout, layout), "has an objective of another layout");
+    checkPurity(expect, objective, params);
+
+    const fixed = task.fixedObjective({ split, count: FIXED_COUNT, key: key(5) });
+    checkPurity(expect, fixed, params);
+    const [one, two] = [evaluateAt(fixed, params, key(1)), evaluateAt(fixed, params, key(2))];
+    expect(
+      Object.is(one.loss, two.loss) && sameBits(one.gradient, two.gradient),
+      "has a fixed objective that depends on the batch key",
+    );
+
+    const before = params.slice();
+    const evaluation = task.evaluate(params, split);
+    expect(sameBits(params, before), "changes params in evaluate; work on a copy");
+    expect(evaluation.count >= 1, "evaluates nothing");
+    const { accuracy = 0 } = evaluation;
+    expect(accuracy >= 0 && accuracy <= 1, "has an accuracy outside [0, 1]");
+    const repeated = task.evaluate(params, split);
+    expect(Object.is(repeated.loss, evaluation.loss), "evaluates to other bits for the same call");
+    // sums of the same float32 losses in chunks of other sizes
+    const whole = evaluateAt(task.fixedObjective({ split }), params, key(1)).loss;
+    expect(
+      Math.abs(whole - evaluation.loss) <= 1e-5 * Math.max(1, Math.abs(whole)),
+      `evaluates ${split} to ${evaluation.loss}, but the loss of its fixed objective is ${whole}`,
+    );
+  }
+
+  const precise = Float64Array.from(params);
+  const objective = task.objective();
+  checkGradient(expect, objective, precise);
+  checkGradient(expect, frozenAt(objective, precise, key(1)), precise);
+  const fixed = task.fixedObjective({ count: FIXED_COUNT, key: key(5) });
+  checkGradient(expect, frozenAt(fixed, precise, key(1)), precise);
+
+  const broken = params.slice().fill(NaN);
+  expect(!Number.isFinite(evaluateAt(task.objective(), broken, key(0)).loss), "hides a NaN; let it through");
+}
+
+interface Outcome {
+  readonly loss: number;
+  readonly gradient: Vector;
+}
+
+function evaluateAt(objective: Objective, params: Vector, batch: Key): Outcome {
+  const gradient = params.slice().fill(NaN);
+  return { loss: objective.lossAndGradient(params, batch, gradient), gradient };
+}
+
+function checkPurity(expect: Expect, objective: Objective, params: Float32Array): void {
+  const before = params.slice();
+  const first = evaluateAt(objective, params, key(1));
+  expect(sameBits(params, before), "changes params; work on a copy");
+  expect(
+    Number.isFinite(first.loss) && allFinite(first.gradient),
+    "is not finite at its initial parameters, or leaves entries of gradient unwritten",
+  );
+  evaluateAt(objective, params, key(2));
+  const second = evaluateAt(objective, params, key(1));
+  expect(
+    Object.is(first.loss, second.loss) && sameBits(first.gradient, second.gradient),
+    "gives other bits for the same params and batch",
+  );
+}
+
+/** Central differences in float64 along the gradient and along random directions. */
+function checkGradient(expect: Expect, objective: Objective, params: Float64Array): void {
+  const { gradient } = evaluateAt(objective, params, key(1));
+  const length = norm(gradient);
+  const draws = Array.from({ length: 2 }, (_, i) => {
+    const direction = new Float64Array(params.length);
+    normal(foldIn(key(9), i), direction);
+    return direction;
+  });
+  for (const direction of [Float64Array.from(gradient), ...draws]) {
+    const size = norm(direction);
+    if (size === 0) continue;
+    const unit = direction.map((entry) => entry / size);
+    // the error of the difference is about h² and 1e-16/h, both relative: least near the cube root of 1e-16
+    const h = 1e-5 * Math.max(1, norm(params));
+    const at = (step: number): Outcome =>
+      evaluateAt(
+        objective,
+        params.map((entry, i) => entry + step * unit[i]!),
+        key(1),
+      );
+    const [above, below] = [at(h), at(-h)];
+    const slope = (above.loss - below.loss) / (2 * h);
+    const expected = dot(gradient, unit);
+    expect(
+      Math.abs(slope - expected) <= 1e-4 * Math.max(length, Math.abs(slope)) + 1e-8,
+      `has a gradient of ${expected} along a direction in which the loss rises by ${slope}; check lossAndGradient`,
+    );
+    if (objective.hessianVectorProduct === undefined) continue;
+    const product = new Float64Array(params.length).fill(NaN);
+    objective.hessianVectorProduct(params, key(1), unit, product);
+    const difference = product.map((entry, i) => entry - (above.gradient[i]! - below.gradient[i]!) / (2 * h));
+    expect(
+      norm(difference) <= 1e-4 * Math.max(1, norm(product)),
+      "has a hessianVectorProduct that is not the derivative of its gradient",
+    );
+  }
+}
