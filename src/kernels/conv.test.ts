@@ -22,8 +22,8 @@ function pair(seed: number, length: number, zeros = 0): { single: Vector; double
 /** Float32 rounding of sums of up to a few thousand products, relative to the largest result. */
 const TOLERANCE = 5e-6;
 
-function expectClose(actual: Vector, expected: Vector, tolerance = TOLERANCE): void {
-  let largest = 1e-3;
+function expectClose(actual: Vector, expected: Vector, tolerance = TOLERANCE, atLeast = 1e-3): void {
+  let largest = atLeast;
   for (const value of expected) largest = Math.max(largest, Math.abs(value));
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
@@ -188,8 +188,10 @@ describe("batch normalization", () => {
         };
         apply(ops, "single");
         apply(referenceOps, "double");
-        for (const result of [mean, variance, y, dgamma, dbeta, dx]) {
-          expectClose(result.single, result.double, 5e-5); // ten standard deviations off, digits are lost
+        // twenty standard deviations off the origin digits are lost, and sums over all rows may cancel
+        for (const result of [mean, variance, y, dx]) expectClose(result.single, result.double, 5e-5, 1);
+        for (const result of [dgamma, dbeta]) {
+          expectClose(result.single, result.double, 5e-5, Math.sqrt(rows));
         }
       }),
     );
