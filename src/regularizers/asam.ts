@@ -1,4 +1,5 @@
 import type { Layout, Vector } from "../kernels/types.ts";
+import { frozenAt } from "../tasks/types.ts";
 import { passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
@@ -39,7 +40,7 @@ export function asam(options: Partial<Settings<typeof asamParameters>> = {}): Re
           return withScratch(params, 1, ([perturbed]) => {
             const moved = perturb(objective.layout, params, plain.gradient, rho, eta, perturbed!);
             if (!moved) return passOn(plain, gradient);
-            return objective.lossAndGradient(perturbed!, batch, gradient);
+            return frozenAt(objective, params, batch).lossAndGradient(perturbed!, batch, gradient);
           });
         },
       };

@@ -9,7 +9,8 @@ export interface CountedObjective extends Objective {
 }
 
 /**
- * Wraps an objective to count its evaluations, the unit in which regularizers and measures cost.
+ * Wraps an objective to count its evaluations, the unit in which regularizers and measures cost. What is frozen of
+ * it counts along.
  *
  * @example
  * const counted = countGradients(objective);
@@ -19,24 +20,31 @@ export interface CountedObjective extends Objective {
 export function countGradients(objective: Objective): CountedObjective {
   let gradients = 0;
   let products = 0;
-  const exact = objective.hessianVectorProduct?.bind(objective);
+  const count = (counted: Objective): Objective => {
+    const exact = counted.hessianVectorProduct?.bind(counted);
+    const freeze = counted.freeze?.bind(counted);
+    return {
+      layout: counted.layout,
+      lossAndGradient(params, batch, gradient, known) {
+        gradients++;
+        return counted.lossAndGradient(params, batch, gradient, known);
+      },
+      ...(exact && {
+        hessianVectorProduct(params, batch, vector, product) {
+          products++;
+          exact(params, batch, vector, product);
+        },
+      }),
+      ...(freeze && { freeze: (params, batch) => count(freeze(params, batch)) }),
+    };
+  };
   return {
-    layout: objective.layout,
+    ...count(objective),
     get gradients() {
       return gradients;
     },
     get hessianVectorProducts() {
       return products;
     },
-    lossAndGradient(params, batch, gradient, known) {
-      gradients++;
-      return objective.lossAndGradient(params, batch, gradient, known);
-    },
-    ...(exact && {
-      hessianVectorProduct(params, batch, vector, product) {
-        products++;
-        exact(params, batch, vector, product);
-      },
-    }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
+import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
@@ -41,16 +42,17 @@ export function gamFd(options: Partial<Settings<typeof gamFdParameters>> = {}): 
             const plain = plainAt(objective, params, batch, own, known);
             const g0 = plain.gradient;
             if (dot(g0, g0) === 0) return passOn(plain, gradient);
+            const near = frozenAt(objective, params, batch);
 
             addScaled(params, ascentFactor(rhoPrime, g0), g0, perturbed);
-            const loss1 = objective.lossAndGradient(perturbed, batch, g1);
+            const loss1 = near.lossAndGradient(perturbed, batch, g1);
 
             addScaled(g1, -1, g0, center);
             addScaled(params, ascentFactor(rho, center), center, center);
-            objective.lossAndGradient(center, batch, g2);
+            near.lossAndGradient(center, batch, g2);
 
             addScaled(center, ascentFactor(rhoPrime, g2), g2, perturbed);
-            const loss3 = objective.lossAndGradient(perturbed, batch, gradient);
+            const loss3 = near.lossAndGradient(perturbed, batch, gradient);
 
             scale(1 - alpha, gradient);
             axpy(alpha, g1, gradient);

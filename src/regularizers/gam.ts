@@ -1,5 +1,6 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, norm } from "../kernels/vector.ts";
+import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { hessianVectorProducts } from "./hvp.ts";
 import { withScratch } from "./scratch.ts";
@@ -30,7 +31,6 @@ export function gam(options: Partial<Settings<typeof gamParameters>> = {}): Regu
     name: "gam",
     settings,
     apply(objective) {
-      const timesHessian = hessianVectorProducts(objective);
       return {
         layout: objective.layout,
         lossAndGradient(params, batch, gradient, known) {
@@ -39,11 +39,13 @@ export function gam(options: Partial<Settings<typeof gamParameters>> = {}): Regu
             const plain = plainAt(objective, params, batch, own, known);
             const flat = rho === 0 || alpha === 0 || norm(plain.gradient) === 0;
             if (flat) return passOn(plain, gradient);
+            const near = frozenAt(objective, params, batch);
+            const timesHessian = hessianVectorProducts(near);
 
             // Only the direction of f matters, so g stands in for g/‖g‖.
             timesHessian(params, batch, plain.gradient, there);
             addScaled(params, ascentFactor(rho, there), there, perturbed);
-            objective.lossAndGradient(perturbed, batch, there);
+            near.lossAndGradient(perturbed, batch, there);
             timesHessian(perturbed, batch, there, gradient);
             addScaled(plain.gradient, alpha * ascentFactor(rho, there), gradient, gradient);
             return plain.loss + alpha * rho * norm(there);

@@ -1,5 +1,6 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
+import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
@@ -38,7 +39,7 @@ export function gsam(options: Partial<Settings<typeof gsamParameters>> = {}): Re
             const factor = ascentFactor(rho, plain.gradient);
             if (factor === 0) return passOn(plain, gradient);
             addScaled(params, factor, plain.gradient, perturbed);
-            const loss = objective.lossAndGradient(perturbed, batch, gradient);
+            const loss = frozenAt(objective, params, batch).lossAndGradient(perturbed, batch, gradient);
             if (alpha === 0) return loss;
             const squares = dot(gradient, gradient);
             const along = squares === 0 ? 0 : dot(plain.gradient, gradient) / squares;

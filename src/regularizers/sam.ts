@@ -1,4 +1,5 @@
 import { addScaled } from "../kernels/vector.ts";
+import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
 import { type Settings, settle } from "./settings.ts";
@@ -36,7 +37,7 @@ export function sam(options: Partial<Settings<typeof samParameters>> = {}): Regu
           if (factor === 0) return passOn(plain, gradient);
           return withScratch(params, 1, ([perturbed]) => {
             addScaled(params, factor, plain.gradient, perturbed!);
-            return objective.lossAndGradient(perturbed!, batch, gradient);
+            return frozenAt(objective, params, batch).lossAndGradient(perturbed!, batch, gradient);
           });
         },
       };

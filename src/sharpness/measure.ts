@@ -5,7 +5,7 @@ import { foldIn, type Key } from "../random/key.ts";
 import { ascentFactor } from "../regularizers/ascent.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { withScratch } from "../regularizers/scratch.ts";
-import type { Objective } from "../tasks/types.ts";
+import { frozenAt, type Objective } from "../tasks/types.ts";
 import { ascents, checkCount, type PgaQuantity } from "./pga.ts";
 import { type TopEigenvalue, topEigenvalue } from "./spectrum.ts";
 
@@ -62,7 +62,7 @@ export interface SharpnessOptions {
  * Measures how sharp the loss is around a point: its largest value and largest gradient norm in balls of several
  * radii, what of the gap is curvature, and the top eigenvalue of the Hessian.
  *
- * Lets other events run between two ascents, so that `signal` can be raised meanwhile.
+ * Statistics over a minibatch are held at what they are at `params`. Lets other events run between two ascents, so that `signal` can be raised meanwhile.
  *
  * @param objective a fixed set, `task.fixedObjective(...)`: batch keys are ignored
  * @throws LowlandError `E_SHAPE` if `params` does not fit the layout; `E_CONFIG` if a radius or count is not
@@ -79,12 +79,12 @@ export async function measureSharpness(
   const { radii, key, steps = 20, restarts = 3, onProgress, signal } = options;
   checkInputs(objective, params, { radii, steps, restarts });
   signal?.throwIfAborted();
-  const counted = countGradients(objective);
+  const counted = countGradients(frozenAt(objective, params, key));
   const [spectrumKey, lossKey, normKey] = [0, 1, 2].map((i) => foldIn(key, i)) as [Key, Key, Key];
 
   const { loss, gradientNorm, oneStepGaps } = measureCentre(counted, params, key, radii);
 
-  const exact = objective.hessianVectorProduct !== undefined;
+  const exact = counted.hessianVectorProduct !== undefined;
   const costs: Readonly<Record<PgaQuantity, number>> = {
     loss: steps + 1,
     gradientNorm: steps + 1 + (exact ? 0 : 2 * steps),

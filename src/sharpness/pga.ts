@@ -4,7 +4,7 @@ import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
 import { withScratch } from "../regularizers/scratch.ts";
-import type { Objective } from "../tasks/types.ts";
+import { frozenAt, type Objective } from "../tasks/types.ts";
 
 /** What projected gradient ascent can maximize. */
 export type PgaQuantity = "loss" | "gradientNorm";
@@ -75,7 +75,7 @@ export function ascents(objective: Objective): (params: Vector, options: AscentO
 
 /**
  * Projected gradient ascent: the largest loss or gradient norm found within `radius` of `params`, a lower bound
- * of the true maximum. Restart r draws its start from `foldIn(key, r)`.
+ * of the true maximum, statistics over the minibatch held at what they are at `params`. Restart r draws its start from `foldIn(key, r)`.
  *
  * @param objective usually `task.fixedObjective(...)`: the maximum is over parameters at one fixed set
  * @throws LowlandError `E_CONFIG` if radius, steps or restarts are not positive
@@ -85,7 +85,7 @@ export function ascents(objective: Objective): (params: Vector, options: AscentO
 export function pga(objective: Objective, params: Vector, options: PgaOptions): number {
   const { restarts = 3, key, ...rest } = options;
   checkCount("restarts", restarts);
-  const ascend = ascents(objective);
+  const ascend = ascents(frozenAt(objective, params, key));
   let best = -Infinity;
   for (let r = 0; r < restarts; r++) best = Math.max(best, ascend(params, { ...rest, key: foldIn(key, r) }));
   return best;

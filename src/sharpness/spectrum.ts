@@ -3,7 +3,7 @@ import { axpy, dot, norm, scale } from "../kernels/vector.ts";
 import { type Key, normal } from "../random/key.ts";
 import { type HessianVectorProduct, hessianVectorProducts } from "../regularizers/hvp.ts";
 import { withScratch } from "../regularizers/scratch.ts";
-import type { Objective } from "../tasks/types.ts";
+import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
 
 /** The top of a Hessian's spectrum, as far as power iteration saw it. */
@@ -27,7 +27,7 @@ export interface TopEigenvalueOptions {
 }
 
 /**
- * The largest eigenvalue of the Hessian at `params`, by power iteration.
+ * The largest eigenvalue of the Hessian at `params`, by power iteration; statistics over the minibatch are constants.
  *
  * v ← Hv/‖Hv‖, λ = vᵀHv, until λ changes by less than `tolerance`·|λ| and ‖Hv‖ − |λ| is below it too: without
  * the second condition two eigenvalues ±λ would pass for one of any size. Power iteration finds the eigenvalue
@@ -46,7 +46,7 @@ export function topEigenvalue(
 ): TopEigenvalue {
   const { key, maxIterations = 100, tolerance = 1e-3 } = options;
   checkCount("maxIterations", maxIterations);
-  const timesHessian = hessianVectorProducts(objective);
+  const timesHessian = hessianVectorProducts(frozenAt(objective, params, key));
   const iterate = (shift: number): PowerIteration =>
     powerIteration(timesHessian, params, { key, maxIterations, tolerance, shift });
 

@@ -9,11 +9,17 @@ import type { Network, OpenNetwork } from "../nn/sequential.ts";
 import { foldIn, type Key, permutation, randomIntegers } from "../random/key.ts";
 import type { Evaluation, Objective, Split, Task } from "./types.ts";
 
-const CHUNK = 500; // examples at a time where a whole set is gone through
+const CHUNK = 500; // examples at a time where a whole set is gone through, fewer for large networks
+const CHUNK_ACTIVATIONS = 2 ** 21; // floats: 8 MB of activations, and as much of their gradients
+const STATISTICS_EXAMPLES = 1024; // what a network is normalized by outside of training is measured on these
 const FIXED_SET_BYTES = 64 * 2 ** 20; // fixed sets up to this size are kept unpacked
 
 /**
  * A classification task: minibatches drawn with replacement, pixels / 255, mean softmax cross-entropy.
+ *
+ * Networks with batch normalization are normalized by the minibatch in `objective`. In `fixedObjective` and
+ * `evaluate` they are normalized by constants, measured anew at every point: the means over the minibatches that the
+ * first 1,024 training examples make, of their means and variances.
  *
  * @param data the official training set, which is split three ways, and the official test set
  * @param batchSize examples a minibatch
@@ -34,6 +40,7 @@ export function classificationTask(
   }
   const splits = splitIndices(data.train.count);
   const arena = openArena();
+  const chunk = Math.min(CHUNK, Math.max(1, Math.floor(CHUNK_ACTIVATIONS / network.activationSize)));
   const runners = new Map<string, Runner>();
   const fixedObjectives = new Map<string, Objective>();
 
@@ -75,6 +82,8 @@ export function classificationTask(
       run,
       batch: undefined,
       split: undefined,
+      readStatistics: opened.readStatistics,
+      normalizedAt: undefined,
       labels: new Uint8Array(batch),
     };
   }
@@ -86,7 +95,7 @@ export function classificationTask(
     return { dataset: data.train, indices, count: indices.length };
   }
 
-  const pixels = arena.uint8(CHUNK * size);
+  const pixels = arena.uint8(Math.max(chunk, batchSize) * size);
 
   /** Unpacks the examples `which(0 … count−1)` into `out`, and their labels. */
   function unpack(
@@ -107,6 +116,74 @@ export function classificationTask(
 
   const drawn = new Uint32Array(batchSize);
 
+  /** What the network is normalized by outside of training, at `params`; undefined if by nothing. */
+  function fixedStatistics(params: Vector): Vector | undefined {
+    if (network.statisticsSize === 0) return undefined;
+    const runner = runnerFor(params, batchSize);
+    const count = Math.min(STATISTICS_EXAMPLES, splits.train.length);
+    const part = vectorLike(params, network.statisticsSize);
+    const sum = new Float64Array(part.length);
+    for (let start = 0; start < count; start += batchSize) {
+      const length = Math.min(batchSize, count - start);
+      const which = (i: number): number => splits.train[start + i]!;
+      unpack(data.train, which, length, runner.ops, runner.input, runner.labels);
+      runner.run(params, runner.labels, length);
+      runner.readStatistics(part);
+      for (let i = 0; i < sum.length; i++) sum[i]! += (part[i]! * length) / count;
+    }
+    runner.batch = undefined;
+    part.set(sum);
+    return part;
+  }
+
+  /** The runner for minibatches, with the examples that `batch` draws. */
+  function drawBatch(params: Vector, split: Split, batch: Key): Runner {
+    const runner = runnerFor(params, batchSize);
+    if (runner.split !== split || runner.batch?.hi !== batch.hi || runner.batch.lo !== batch.lo) {
+      const { dataset, indices, count } = examplesOf(split);
+      randomIntegers(batch, drawn, count);
+      const which = (i: number): number => (indices === undefined ? drawn[i]! : indices[drawn[i]!]!);
+      unpack(dataset, which, batchSize, runner.ops, runner.input, runner.labels);
+      runner.split = split;
+      runner.batch = batch;
+      runner.normalizedAt = undefined;
+    }
+    return runner;
+  }
+
+  function minibatchObjective(split: Split): Objective {
+    const scale = 1 / batchSize;
+    const plain: Objective = {
+      layout,
+      lossAndGradient(params, batch, gradient) {
+        const runner = drawBatch(params, split, batch);
+        const { loss } = runner.run(params, runner.labels, batchSize, { gradient, scale });
+        if (network.statisticsSize > 0) runner.normalizedAt = params.slice();
+        return loss / batchSize;
+      },
+    };
+    if (network.statisticsSize === 0) return plain;
+    return {
+      ...plain,
+      freeze(params, batch) {
+        const runner = drawBatch(params, split, batch);
+        // a regularizer has just had the plain gradient here
+        if (!sameEntries(runner.normalizedAt, params)) runner.run(params, runner.labels, batchSize);
+        const statistics = vectorLike(params, network.statisticsSize);
+        runner.readStatistics(statistics);
+        return {
+          layout,
+          lossAndGradient(params, batch, gradient) {
+            const runner = drawBatch(params, split, batch);
+            runner.normalizedAt = undefined;
+            const { loss } = runner.run(params, runner.labels, batchSize, { gradient, scale, statistics });
+            return loss / batchSize;
+          },
+        };
+      },
+    };
+  }
+
   return {
     name,
     layout,
@@ -115,23 +192,7 @@ export function classificationTask(
     },
 
     objective(split = "train"): Objective {
-      const { dataset, indices, count } = examplesOf(split);
-      return {
-        layout,
-        lossAndGradient(params, batch, gradient) {
-          const runner = runnerFor(params, batchSize);
-          if (runner.split !== split || runner.batch?.hi !== batch.hi || runner.batch.lo !== batch.lo) {
-            randomIntegers(batch, drawn, count);
-            const which = (i: number): number => (indices === undefined ? drawn[i]! : indices[drawn[i]!]!);
-            unpack(dataset, which, batchSize, runner.ops, runner.input, runner.labels);
-            runner.split = split;
-            runner.batch = batch;
-          }
-          return (
-            runner.run(params, runner.labels, batchSize, { gradient, scale: 1 / batchSize }).loss / batchSize
-          );
-        },
-      };
+      return minibatchObjective(split);
     },
 
     fixedObjective({ split = "train", count: wanted, key } = {}): Objective {
@@ -147,15 +208,17 @@ export function classificationTask(
       };
       const keep = count * size * 4 <= FIXED_SET_BYTES;
       let unpacked: { x: Vector; labels: Uint8Array } | undefined;
-      const objective: Objective = {
+      const frozen = (statisticsAt: (params: Vector) => Vector | undefined): Objective => ({
         layout,
         lossAndGradient(params, _batch, gradient) {
-          const runner = runnerFor(params, Math.min(CHUNK, count));
+          const statistics = statisticsAt(params);
+          const runner = runnerFor(params, Math.min(chunk, count));
+          runner.normalizedAt = undefined;
           if (keep && unpacked?.x.constructor !== params.constructor) {
             const x = runner.ops.allocate(count * size);
             const labels = new Uint8Array(count);
-            for (let start = 0; start < count; start += CHUNK) {
-              const length = Math.min(CHUNK, count - start);
+            for (let start = 0; start < count; start += chunk) {
+              const length = Math.min(chunk, count - start);
               unpack(
                 dataset,
                 (i) => which(start + i),
@@ -168,8 +231,8 @@ export function classificationTask(
             unpacked = { x, labels };
           }
           let loss = 0;
-          for (let start = 0; start < count; start += CHUNK) {
-            const length = Math.min(CHUNK, count - start);
+          for (let start = 0; start < count; start += chunk) {
+            const length = Math.min(chunk, count - start);
             let labels = runner.labels;
             let x = runner.input;
             if (keep && unpacked !== undefined) {
@@ -179,27 +242,35 @@ export function classificationTask(
               unpack(dataset, (i) => which(start + i), length, runner.ops, x, labels);
               runner.batch = undefined;
             }
-            const options = { x, gradient, scale: 1 / count, accumulate: start > 0 };
+            const options = { x, gradient, scale: 1 / count, accumulate: start > 0, statistics };
             loss += runner.run(params, labels.subarray(0, length), length, options).loss;
           }
           return loss / count;
         },
-      };
+      });
+      const objective = frozen(fixedStatistics);
+      if (network.statisticsSize > 0) {
+        objective.freeze = (params) => {
+          const statistics = fixedStatistics(params);
+          return frozen(() => statistics);
+        };
+      }
       fixedObjectives.set(id, objective);
       return objective;
     },
 
     evaluate(params, split): Evaluation {
       const { dataset, indices, count } = examplesOf(split);
-      const runner = runnerFor(params, CHUNK);
+      const statistics = fixedStatistics(params);
+      const runner = runnerFor(params, chunk);
       runner.batch = undefined;
       let loss = 0;
       let correct = 0;
-      for (let start = 0; start < count; start += CHUNK) {
-        const length = Math.min(CHUNK, count - start);
+      for (let start = 0; start < count; start += chunk) {
+        const length = Math.min(chunk, count - start);
         const which = (i: number): number => (indices === undefined ? start + i : indices[start + i]!);
         unpack(dataset, which, length, runner.ops, runner.input, runner.labels);
-        const result = runner.run(params, runner.labels.subarray(0, length), length);
+        const result = runner.run(params, runner.labels.subarray(0, length), length, { statistics });
         loss += result.loss;
         correct += result.correct;
       }
@@ -220,8 +291,21 @@ interface Runner {
   readonly input: Vector;
   readonly run: OpenNetwork["run"];
   readonly labels: Uint8Array;
+  readonly readStatistics: OpenNetwork["readStatistics"];
   split: Split | undefined;
   batch: Key | undefined;
+  /** Where the statistics were measured that the network holds, if on this minibatch. */
+  normalizedAt: Vector | undefined;
+}
+
+function vectorLike(params: Vector, length: number): Vector {
+  return params instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+}
+
+function sameEntries(a: Vector | undefined, b: Vector): boolean {
+  if (a?.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The key of inner step `step` of a run: minibatches differ from step to step and from run to run. */

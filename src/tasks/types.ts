@@ -23,6 +23,16 @@ export interface Objective {
   lossAndGradient(params: Vector, batch: Key, gradient: Vector, known?: Known): number;
   /** Exact H(params; batch)·vector, for objectives that have it; others get central differences. */
   hessianVectorProduct?(params: Vector, batch: Key, vector: Vector, product: Vector): void;
+  /**
+   * The same loss with the statistics over the minibatch (batch normalization) held at what they are at `params` on
+   * `batch`: a constant in the gradient and for every other point. Missing where the loss has no such statistics.
+   */
+  freeze?(params: Vector, batch: Key): Objective;
+}
+
+/** The objective whose neighbourhood of `params` is explored: frozen there, if it can be frozen. */
+export function frozenAt(objective: Objective, params: Vector, batch: Key): Objective {
+  return objective.freeze?.(params, batch) ?? objective;
 }
 
 /**
