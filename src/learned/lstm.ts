@@ -26,6 +26,11 @@ export const lstmParameters = {
     description: "LogAndSign: gradients below e^-k are passed linearly (10 in the 2016 paper)",
   },
   scale: { default: 0.01, exclusiveMin: 0, description: "factor of the output" },
+  outputInit: {
+    default: 1,
+    min: 0,
+    description: "factor of the output layer's initial weights (1 as published, 0: starts by doing nothing)",
+  },
 } as const;
 
 /** Records up to this size are kept under `activations: "auto"`. */
@@ -60,6 +65,7 @@ export function lstm({
   hidden = lstmParameters.hidden.default,
   k = lstmParameters.k.default,
   scale = lstmParameters.scale.default,
+  outputInit = lstmParameters.outputInit.default,
 }: Partial<Settings<typeof lstmParameters>> = {}): LearnedOptimizer {
   if (hidden % 4 !== 0) {
     throw new LowlandError(
@@ -126,14 +132,14 @@ export function lstm({
 
   return {
     name: "lstm",
-    settings: { hidden, k, scale },
+    settings: { hidden, k, scale, outputInit },
     layout,
 
     init(key, metaParams) {
       layout.slots.forEach((slot, i) => {
         const weights = layout.slots[i - (slot.kind === "bias" ? 1 : 0)]!;
         truncatedNormal(foldIn(key, i), metaParams.subarray(slot.offset, slot.offset + slot.size), {
-          stddev: 1 / Math.sqrt(weights.shape[0]!),
+          stddev: (slot.name.startsWith("linear.") ? outputInit : 1) / Math.sqrt(weights.shape[0]!),
         });
       });
     },

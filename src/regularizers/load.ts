@@ -18,12 +18,17 @@ export async function loadRegularizer(spec: string): Promise<Regularizer> {
     const url = path.startsWith("file:") ? path : pathToFileURL(path).href;
     exported = ((await import(url)) as { default?: unknown }).default;
   } catch (cause) {
-    throw new LowlandError("E_CONFIG", `regularizer module ${path} cannot be loaded: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new LowlandError(
+      "E_CONFIG",
+      `regularizer module ${path} cannot be loaded: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
   }
   if (typeof exported === "function") return defineRegularizer(path, exported as RegularizerFunction);
-  if (typeof (exported as Partial<Regularizer> | undefined)?.apply === "function") return exported as Regularizer;
+  if (typeof (exported as Partial<Regularizer> | undefined)?.apply === "function")
+    return exported as Regularizer;
   throw new LowlandError(
     "E_CONFIG",
     `regularizer module ${path} exports no regularizer as default; export a function (objective) => objective`,

@@ -119,6 +119,13 @@ describe("decodeSafetensors", () => {
     expect(decodeSafetensors(shifted, { source })).toEqual(decodeSafetensors(golden, { source }));
   });
 
+  it("reads a Node Buffer, whose slice() shares memory, as it reads plain bytes", () => {
+    const decoded = decodeSafetensors(Buffer.from(golden), { source });
+    for (const [key, expected] of Object.entries(goldenTensors)) {
+      expect(decoded.tensors.get(key)).toMatchObject({ shape: expected.shape, data: expected.data });
+    }
+  });
+
   it("refuses every truncation", () => {
     for (let length = 0; length < golden.length; length++) refusal(golden.subarray(0, length));
   });

@@ -124,7 +124,8 @@ export function decodeSafetensors(bytes: Uint8Array, options: { readonly source:
 
   const tensors = new Map<string, DecodedTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    const copy = bytes.slice(dataStart + begin, dataStart + end);
+    // not slice(), which for a Node Buffer shares memory
+    const copy = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
     tensors.set(name, { dtype, shape, data: new dtypes[dtype](copy.buffer) });
   }
   return { tensors, metadata };
