@@ -1,0 +1,43 @@
+// The built library, module by module: the benchmark reaches below the public door.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const root = new URL("../../", import.meta.url);
+export const dist = new URL("dist/", root);
+
+if (!existsSync(fileURLToPath(new URL("kernels/module.js", dist)))) {
+  console.error("dist/ is missing; run npm run build first");
+  process.exit(2);
+}
+
+const load = (path) => import(new URL(path, dist).href);
+
+export const [
+  { kernels, openArena },
+  random,
+  { splitIndices },
+  { loadTask, sharedDatasets },
+  { lstm },
+  { resolveMetaConfig },
+  { initialState, metaTrain },
+  { openExecutor },
+  { instanceKeys },
+  { adam, sgd },
+  { makeRegularizer },
+  { pga },
+] = await Promise.all(
+  [
+    "kernels/module.js",
+    "random/key.js",
+    "data/splits.js",
+    "tasks/registry.js",
+    "learned/lstm.js",
+    "meta/config.js",
+    "meta/outer-loop.js",
+    "meta/threads.js",
+    "meta/window.js",
+    "optimizers/first-order.js",
+    "regularizers/registry.js",
+    "sharpness/pga.js",
+  ].map(load),
+);
