@@ -1,8 +1,8 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig as UserConfig } from "vitest/config";
 
-const report = process.env["LOWLAND_TEST_REPORT"];
+const report = process.env.LOWLAND_TEST_REPORT;
 
-export default defineConfig({
+const config: UserConfig = defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
@@ -11,3 +11,5 @@ export default defineConfig({
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
   },
 });
+
+export default config;

@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { buildCommand, type Command } from "@stricli/core";
+import { LowlandError } from "../errors.ts";
 import type { NamedMethod } from "../evaluation/jobs.ts";
 import type { Results } from "../evaluation/results.ts";
-import { LowlandError } from "../errors.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print } from "./context.ts";
 import { dataDirFlag, integer, jsonFlag, list, radii, seeds } from "./flags.ts";

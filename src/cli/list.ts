@@ -11,7 +11,11 @@ interface Listed {
 }
 
 /** A command that prints what a registry holds: names, settings with defaults and ranges. */
-function listCommand(what: string, brief: string, load: () => Promise<readonly Listed[]>): Command<CliContext> {
+function listCommand(
+  what: string,
+  brief: string,
+  load: () => Promise<readonly Listed[]>,
+): Command<CliContext> {
   return buildCommand({
     docs: { brief },
     parameters: { flags: { json: jsonFlag } },

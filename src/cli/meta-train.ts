@@ -46,7 +46,11 @@ export const metaTrain: Command<CliContext> = buildCommand({
     flags: {
       task: optional(splitSpecs, "Task, or several, comma-separated", "task"),
       learned: optional(String, "Architecture (default lstm)", "spec"),
-      regularizer: optional(String, "Regularizer of the meta-loss, such as sam:rho=0.05 (default none)", "spec"),
+      regularizer: optional(
+        String,
+        "Regularizer of the meta-loss, such as sam:rho=0.05 (default none)",
+        "spec",
+      ),
       outerSteps: optional(integer(1), "Updates of the meta-parameters (default 1000)", "n"),
       horizon: optional(integer(1), "Inner steps of a run (default 100)", "n"),
       truncation: optional(integer(1), "Inner steps between updates (default 20)", "n"),
@@ -70,7 +74,12 @@ export const metaTrain: Command<CliContext> = buildCommand({
       seed: optional(integer(0), "Seed (default 0)", "n"),
       config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
       out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
-      resume: { kind: "boolean", default: false, brief: "Go on with the run that is there", withNegated: false },
+      resume: {
+        kind: "boolean",
+        default: false,
+        brief: "Go on with the run that is there",
+        withNegated: false,
+      },
       force: { kind: "boolean", default: false, brief: "Replace the run that is there", withNegated: false },
       threads: {
         kind: "parsed",
@@ -201,7 +210,10 @@ async function readConfig(path: string): Promise<object> {
   try {
     parsed = parse(text);
   } catch (error) {
-    throw new LowlandError("E_CONFIG", `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]}`);
+    throw new LowlandError(
+      "E_CONFIG",
+      `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]}`,
+    );
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new LowlandError("E_CONFIG", `${path} holds no settings; write lines like "outerSteps: 500"`);

@@ -15,7 +15,17 @@ const significant = (value: number): string => value.toPrecision(4);
 /** Losses and accuracies with 95 % intervals over seeds. */
 export function evaluationTable(records: readonly EvaluationRecord[]): string {
   return formatTable(
-    ["task", "optimizer", "steps", "train loss", "test loss", "test accuracy %", "gradients/step", "seeds", "diverged"],
+    [
+      "task",
+      "optimizer",
+      "steps",
+      "train loss",
+      "test loss",
+      "test accuracy %",
+      "gradients/step",
+      "seeds",
+      "diverged",
+    ],
     records.map(({ task, optimizer, steps, gradientsPerStep, summary }) => [
       task,
       optimizer,

@@ -60,12 +60,12 @@ export const train: Command<CliContext> = buildCommand({
     const { trainRun } = await import("../evaluation/train.ts");
     const { loadTask } = await import("../tasks/registry.ts");
     const { task: name, steps, seed, dataDir } = flags;
-    const spec =
-      flags.regularizer === "none" ? flags.optimizer : `${flags.optimizer}+${flags.regularizer}`;
+    const spec = flags.regularizer === "none" ? flags.optimizer : `${flags.optimizer}+${flags.regularizer}`;
     const method = await loadMethod(spec);
     const task = await loadTask(name, { ...(dataDir !== undefined && { dataDir }) });
 
-    const run = flags.out === undefined ? undefined : await openRun(this, flags, flags.out, kernels().variant);
+    const run =
+      flags.out === undefined ? undefined : await openRun(this, flags, flags.out, kernels().variant);
     const progress = new Progress(`train ${name}`, { unit: "steps", total: steps, stream: this.stderr });
     let params: Float32Array | undefined;
     try {
@@ -104,7 +104,10 @@ export const train: Command<CliContext> = buildCommand({
             slot.name,
             { shape: slot.shape, data: final.slice(slot.offset, slot.offset + slot.size) },
           ]);
-          run.writeCheckpoint(steps, encodeSafetensors(Object.fromEntries(tensors), { task: name, optimizer: spec }));
+          run.writeCheckpoint(
+            steps,
+            encodeSafetensors(Object.fromEntries(tensors), { task: name, optimizer: spec }),
+          );
         }
         run.writeJson("results.json", { schemaVersion: 1, ...document });
       }

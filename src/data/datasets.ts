@@ -5,6 +5,7 @@ import type { Dataset } from "./dataset.ts";
 import { md5Of } from "./download.ts";
 import { type Found, locate, obtain, read, readWhole, type StoreOptions } from "./store.ts";
 import { syntheticDigits } from "./synthetic-digits.ts";
+import { syntheticTextures } from "./synthetic-textures.ts";
 
 export type { Dataset } from "./dataset.ts";
 export type { DownloadProgress } from "./download.ts";
@@ -66,6 +67,7 @@ const SYNTHETIC: Readonly<
   >
 > = {
   "synthetic-digits": { height: 28, width: 28, channels: 1, draw: () => syntheticDigits() },
+  "synthetic-textures": { height: 32, width: 32, channels: 3, draw: () => syntheticTextures() },
 };
 
 const drawn = new Map<string, LoadedDataset>();

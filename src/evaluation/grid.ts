@@ -37,7 +37,8 @@ export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): 
   if (missing.length > 0) {
     // wrong names fail here, before any work is done
     for (const spec of new Set(missing.map((job) => job.spec))) await loadMethod(spec);
-    if (threads <= 1) await inline(missing, store, keep, onDone && ((part, note) => onDone(done + part, note)), signal);
+    if (threads <= 1)
+      await inline(missing, store, keep, onDone && ((part, note) => onDone(done + part, note)), signal);
     else await pooled(missing, threads, store, keep, signal);
   }
   return jobs.map((job) => finished.get(JSON.stringify(job))!);

@@ -74,7 +74,8 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
           const measured = await measureSharpness(objective, params, {
             radii: job.sharpness.radii,
             key: foldIn(key(SHARPNESS_EXAMPLES_SEED), job.seed + 1),
-            onProgress: ({ done, total }) => onProgress?.(step / Math.max(step, total), `sharpness ${done}/${total} gradients`),
+            onProgress: ({ done, total }) =>
+              onProgress?.(step / Math.max(step, total), `sharpness ${done}/${total} gradients`),
             ...(signal && { signal }),
           });
           sharpness.push({ step, ...measured });

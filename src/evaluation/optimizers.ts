@@ -7,7 +7,7 @@ import { noRegularizer, regularizerNames } from "../regularizers/registry.ts";
 import type { Regularizer } from "../regularizers/types.ts";
 import { ioError } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
-import { type SpecRegistry, buildSpec, specEntry } from "../spec.ts";
+import { buildSpec, type SpecRegistry, specEntry } from "../spec.ts";
 
 /** Every optimizer a spec string can name, learned ones included. */
 export const allOptimizers: SpecRegistry<Optimizer> = {

@@ -18,7 +18,11 @@ export interface ResultsDirectory {
  *
  * @throws {LowlandError} E_RUN if it holds results or anything else already; E_IO
  */
-export function openResults(path: string, settings: unknown, { force }: { force: boolean }): ResultsDirectory {
+export function openResults(
+  path: string,
+  settings: unknown,
+  { force }: { force: boolean },
+): ResultsDirectory {
   const settingsFile = join(path, "settings.json");
   const journal = join(path, "jobs.jsonl");
   const resultsFile = join(path, "results.json");
@@ -32,10 +36,13 @@ export function openResults(path: string, settings: unknown, { force }: { force:
   }
   if (before !== undefined && (existsSync(resultsFile) || before !== text)) {
     if (!force) {
-      const fact = existsSync(resultsFile) ? "holds results already" : "holds an unfinished evaluation with other settings";
+      const fact = existsSync(resultsFile)
+        ? "holds results already"
+        : "holds an unfinished evaluation with other settings";
       throw new LowlandError("E_RUN", `${path} ${fact}; replace it with --force, or choose another --out`);
     }
-    for (const file of [resultsFile, journal, join(path, "report.html")]) if (existsSync(file)) removeFile(file);
+    for (const file of [resultsFile, journal, join(path, "report.html")])
+      if (existsSync(file)) removeFile(file);
   }
   makeDirectory(path);
   writeFileAtomic(settingsFile, text);

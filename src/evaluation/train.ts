@@ -115,7 +115,8 @@ export async function trainRun(
       if (clock() - breathed > 50) {
         onProgress?.(step + 1, loss);
         await new Promise((resolve) => setImmediate(resolve));
-        if (signal?.aborted) throw new LowlandError("E_RUN", `stopped by a signal after ${step + 1} of ${total} steps`);
+        if (signal?.aborted)
+          throw new LowlandError("E_RUN", `stopped by a signal after ${step + 1} of ${total} steps`);
         breathed = clock();
       }
     }

@@ -165,7 +165,8 @@ describe("batch normalization", () => {
     fc.assert(
       fc.property(extents, ({ rows, channels, offset, frozen, accumulate }) => {
         const x = pair(1, rows * channels);
-        for (const values of [x.single, x.double]) values.forEach((_, i) => (values[i]! += offset));
+        for (const values of [x.single, x.double])
+          for (let i = 0; i < values.length; i++) values[i]! += offset;
         x.double.set(x.single);
         const dy = pair(2, rows * channels);
         const [gamma, beta, dgamma, dbeta] = [3, 4, 5, 6].map((seed) => pair(seed, channels)) as [

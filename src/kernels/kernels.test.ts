@@ -4,7 +4,7 @@ import { key, normal } from "../random/key.ts";
 import { kernels, openArena, useKernelVariant } from "./module.ts";
 import { type DenseShape, kernelOps, referenceOps } from "./ops.ts";
 import type { Vector } from "./types.ts";
-import { addScaled, axpy, dot, isFinite as finite, norm, scale } from "./vector.ts";
+import { addScaled, axpy, dot, allFinite as finite, norm, scale } from "./vector.ts";
 
 const arena = openArena();
 const ops = kernelOps(arena);
@@ -265,7 +265,7 @@ describe(`whole vectors (${variant})`, () => {
     );
   });
 
-  it("isFinite finds a NaN or an infinity anywhere, and takes large numbers for what they are", () => {
+  it("allFinite finds a NaN or an infinity anywhere, and takes large numbers for what they are", () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
       for (const place of [0, 7, 8, 12]) {
         const x = draw(13, 1);

@@ -72,7 +72,7 @@ export function tanhBackward(y: Vector, d: Vector, count: number): void {
 }
 
 export function relu(x: Vector, y: Vector, count: number): void {
-  for (let i = 0; i < count; i++) y[i] = x[i]! < 0 ? 0 : x[i]!;
+  for (let i = 0; i < count; i++) y[i] = Math.max(x[i]!, 0);
 }
 
 export function reluBackward(y: Vector, d: Vector, count: number): void {

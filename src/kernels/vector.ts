@@ -69,6 +69,6 @@ export function scale(a: number, x: Vector): void {
 }
 
 /** Whether every entry is a finite number. */
-export function isFinite(x: Vector): boolean {
+export function allFinite(x: Vector): boolean {
   return Number.isFinite(dot(x, x));
 }

@@ -156,7 +156,7 @@ export function lstm({
           vectors: { lstm: arena.float32(stateSize(size)) },
         }),
         step(params, gradient, state) {
-          const own = state.vectors["lstm"]!;
+          const own = state.vectors.lstm!;
           checkLength("gradient", gradient, params.length);
           checkLength("state", own, stateSize(params.length));
           if (!(params instanceof Float32Array && gradient instanceof Float32Array)) {
@@ -200,13 +200,13 @@ export function lstm({
         begin(metaParams, from) {
           weights.load(metaParams);
           state = from;
-          start?.set(from.vectors["lstm"]!);
+          start?.set(from.vectors.lstm!);
           t = 0;
         },
         step(params, gradient) {
           state!.step++;
           gradients?.set(gradient, t * size);
-          forward(params, gradient, state!.vectors["lstm"]!, weights, {
+          forward(params, gradient, state!.vectors.lstm!, weights, {
             records: stored ? records.byteOffset : 0,
             t,
             steps: window,

@@ -6,8 +6,8 @@ import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } f
 import { lowlandVersion } from "../runs/version.ts";
 import { formatSpec } from "../spec.ts";
 import { type MetaConfig, resolveMetaConfig } from "./config.ts";
-import { learnedOf } from "./setup.ts";
 import type { TrainerState } from "./outer-loop.ts";
+import { learnedOf } from "./setup.ts";
 
 const FORMAT = "lowland-meta-training-1";
 const WEIGHTS_FORMAT = "lowland-learned-optimizer-1";
@@ -76,10 +76,10 @@ export function decodeCheckpoint(
   source: string,
 ): { readonly state: TrainerState; readonly config: MetaConfig } {
   const file = decodeSafetensors(bytes, { source });
-  if (file.metadata["format"] !== FORMAT) {
+  if (file.metadata.format !== FORMAT) {
     throw new LowlandError(
       "E_CHECKPOINT",
-      `${source} is no checkpoint of a meta-training run (format ${JSON.stringify(file.metadata["format"] ?? "none")}); give one written by lowland meta-train`,
+      `${source} is no checkpoint of a meta-training run (format ${JSON.stringify(file.metadata.format ?? "none")}); give one written by lowland meta-train`,
     );
   }
   const config = resolveMetaConfig(parseEntry(file, "config", source), `${source}, config`);

@@ -1,5 +1,5 @@
 import { LowlandError } from "../errors.ts";
-import { isFinite, norm, scale } from "../kernels/vector.ts";
+import { allFinite, norm, scale } from "../kernels/vector.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
 import { adam } from "../optimizers/first-order.ts";
 import { foldIn, key, keyToString, split } from "../random/key.ts";
@@ -201,7 +201,7 @@ function update(
   const mu = outer.mu.slice();
   const nu = outer.nu.slice();
   adam({ lr: outerLearningRate }).step(next, gradient, { step: outer.step, vectors: { mu, nu } });
-  if (!isFinite(next)) return unchanged;
+  if (!allFinite(next)) return unchanged;
   return { metaParams: next, outer: { step: outer.step + 1, mu, nu }, metaGradientNorm };
 }
 

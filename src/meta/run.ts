@@ -86,7 +86,7 @@ async function trainIn(
       : decodeCheckpoint(readFileSync(latest.path), latest.path).state;
   run.metrics.truncateTo(start.outerStep);
   if (start.best?.outerStep === start.outerStep) run.markBest(start.outerStep);
-  const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.["seconds"];
+  const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.seconds;
   const secondsBefore = typeof before === "number" ? before : 0;
   const events = new EventWriter(run.path, {
     now: () => Date.now() / 1000,
@@ -152,7 +152,12 @@ function reopen(directory: string, config: MetaConfig, variant: string): RunDire
   return run;
 }
 
-function scalarsOf({ metaLoss, loss, metaGradientNorm, validation }: OuterStepRecord): Record<string, number> {
+function scalarsOf({
+  metaLoss,
+  loss,
+  metaGradientNorm,
+  validation,
+}: OuterStepRecord): Record<string, number> {
   return {
     "meta/loss": metaLoss,
     "meta/plain_loss": loss,

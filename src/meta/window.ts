@@ -1,6 +1,6 @@
 import type { Arena } from "../kernels/memory.ts";
 import { openArena } from "../kernels/module.ts";
-import { axpy, isFinite } from "../kernels/vector.ts";
+import { allFinite, axpy } from "../kernels/vector.ts";
 import type { Activations, LearnedOptimizer, Unroll } from "../learned/types.ts";
 import type { OptimizerState } from "../optimizers/types.ts";
 import { foldIn, type Key, split } from "../random/key.ts";
@@ -88,8 +88,8 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
       const diverged = !(
         losses.every(Number.isFinite) &&
         metaLosses.every(Number.isFinite) &&
-        isFinite(metaGradient) &&
-        isFinite(params)
+        allFinite(metaGradient) &&
+        allFinite(params)
       );
       return {
         instance: {

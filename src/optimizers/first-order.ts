@@ -67,7 +67,7 @@ function momentumFamily(
     init: (layout, arena) => zeros(layout, momentum === 0 ? [] : ["velocity"], arena),
     step(params, gradient, state) {
       state.step++;
-      const velocity = state.vectors["velocity"];
+      const velocity = state.vectors.velocity;
       if (velocity === undefined) {
         if (onKernels(name, params, gradient)) {
           kernels().wasm.addScaled(
@@ -115,7 +115,7 @@ export function rmsprop({
     init: (layout, arena) => zeros(layout, ["square"], arena),
     step(params, gradient, state) {
       state.step++;
-      const square = state.vectors["square"]!;
+      const square = state.vectors.square!;
       if (onKernels("rmsprop", params, gradient, square)) {
         kernels().wasm.rmspropStep(
           params.byteOffset,
@@ -176,8 +176,8 @@ function adamFamily(
     init: (layout, arena) => zeros(layout, ["mu", "nu"], arena),
     step(params, gradient, state) {
       state.step++;
-      const mu = state.vectors["mu"]!;
-      const nu = state.vectors["nu"]!;
+      const mu = state.vectors.mu!;
+      const nu = state.vectors.nu!;
       const c1 = 1 - reference.power(b1, state.step);
       const c2 = 1 - reference.power(b2, state.step);
       if (onKernels(name, params, gradient, mu, nu)) {

@@ -1,5 +1,5 @@
-import type { MetaConfigInput } from "../meta/config.ts";
 import type { Job, NamedMethod } from "../evaluation/jobs.ts";
+import type { MetaConfigInput } from "../meta/config.ts";
 
 /** One meta-training run of an experiment. */
 export interface PlannedMetaRun {
@@ -28,7 +28,13 @@ export interface Plan {
  * The quick experiment: on the embedded digits, a plain and a SAM-regularized LSTM optimizer against Adam and
  * Adam + SAM. A few minutes on two cores.
  */
-export function quickPlan({ outerSteps = 200, seeds = 5 }: { outerSteps?: number; seeds?: number } = {}): Plan {
+export function quickPlan({
+  outerSteps = 200,
+  seeds = 5,
+}: {
+  outerSteps?: number;
+  seeds?: number;
+} = {}): Plan {
   const config = (regularizer: string): MetaConfigInput => ({
     tasks: ["synthetic-digits/mlp"],
     regularizer,

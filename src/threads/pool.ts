@@ -43,7 +43,8 @@ export function openPool<Request, Result>(
       const job = workers.get(worker);
       workers.set(worker, undefined);
       if (answer.kind === "done") job?.resolve(answer.result);
-      else job?.reject(answer.code ? new LowlandError(answer.code, answer.message) : new Error(answer.message));
+      else
+        job?.reject(answer.code ? new LowlandError(answer.code, answer.message) : new Error(answer.message));
       dispatch();
     });
     worker.on("error", (error) => lost(worker, error));
@@ -56,7 +57,9 @@ export function openPool<Request, Result>(
     if (job !== undefined) {
       job.losses++;
       if (job.losses > RETRIES) {
-        job.reject(new Error(`a worker thread was lost ${job.losses} times at the same work: ${cause.message}`));
+        job.reject(
+          new Error(`a worker thread was lost ${job.losses} times at the same work: ${cause.message}`),
+        );
       } else queue.unshift(job);
     }
     spawn();
@@ -103,4 +106,3 @@ function workerModule(name: string): URL {
   const built = new URL(`../${name}.js`, import.meta.url);
   return existsSync(fileURLToPath(built)) ? built : new URL(`../../dist/${name}.js`, import.meta.url);
 }
-

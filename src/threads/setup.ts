@@ -1,6 +1,6 @@
 import type { Dataset, LoadedDataset, StoreOptions } from "../data/datasets.ts";
-import { kernels, type KernelVariant, useKernelVariant } from "../kernels/module.ts";
-import { loadTask, sharedDatasets, shareDataset } from "../tasks/registry.ts";
+import { type KernelVariant, kernels, useKernelVariant } from "../kernels/module.ts";
+import { loadTask, shareDataset, sharedDatasets } from "../tasks/registry.ts";
 
 /** What every worker needs to compute the same bits as the main thread, without reading the datasets again. */
 export interface ThreadSetup {

@@ -1,0 +1,112 @@
+// lowland: everything a program that uses the library needs. What is not named here may change at any time.
+
+// data
+export {
+  type Dataset,
+  type DatasetSource,
+  type LoadedDataset,
+  loadDataset,
+  type StoreOptions,
+} from "./data/datasets.ts";
+export { syntheticDigits } from "./data/synthetic-digits.ts";
+export { type ErrorCode, LowlandError } from "./errors.ts";
+// evaluation
+export { type GridOptions, runGrid } from "./evaluation/grid.ts";
+export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
+export { loadLearned, loadMethod, type Method } from "./evaluation/optimizers.ts";
+export {
+  type EvaluationRecord,
+  formatResults,
+  parseResults,
+  type Results,
+  type SharpnessRecord,
+} from "./evaluation/results.ts";
+export {
+  bootstrapInterval,
+  type Estimate,
+  estimate,
+  holm,
+  type PairedTest,
+  pairedTest,
+} from "./evaluation/statistics.ts";
+export { compareOptimizers, summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
+export { type Milestone, type TrainingRun, trainRun } from "./evaluation/train.ts";
+// vectors and kernels
+export type { Arena } from "./kernels/memory.ts";
+export { type KernelVariant, openArena, useKernelVariant } from "./kernels/module.ts";
+export { type Layout, layoutOf, type Slot, type Vector } from "./kernels/types.ts";
+export { lstm } from "./learned/lstm.ts";
+export type { Activations, LearnedOptimizer, Unroll } from "./learned/types.ts";
+// meta-training
+export {
+  decodeCheckpoint,
+  decodeWeights,
+  encodeCheckpoint,
+  encodeWeights,
+} from "./meta/checkpoint.ts";
+export { type MetaConfig, type MetaConfigInput, resolveMetaConfig } from "./meta/config.ts";
+export { type Executor, inlineExecutor, type ValidationRequest } from "./meta/executor.ts";
+export type { Instance, ValidationResult, WindowResult } from "./meta/instance.ts";
+export { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./meta/outer-loop.ts";
+export { type MetaMetrics, type MetaRunOptions, type MetaRunResult, runMetaTraining } from "./meta/run.ts";
+export { openExecutor } from "./meta/threads.ts";
+export { openWindowRunner, type WindowRunner, type WindowSettings } from "./meta/window.ts";
+// networks and tasks
+export { batchNorm, conv2d, maxPool } from "./nn/conv.ts";
+export { dense, type Layer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
+export { type Initialization, type Network, sequential } from "./nn/sequential.ts";
+// optimizers, hand-designed and learned
+export {
+  type AdamOptions,
+  adam,
+  adamw,
+  momentum,
+  nesterov,
+  rmsprop,
+  sgd,
+} from "./optimizers/first-order.ts";
+export type { Optimizer, OptimizerState } from "./optimizers/types.ts";
+// random numbers
+export {
+  bits,
+  foldIn,
+  type Key,
+  key,
+  keyFromString,
+  keyToString,
+  normal,
+  permutation,
+  rademacher,
+  randomIntegers,
+  split,
+  truncatedNormal,
+  uniform,
+} from "./random/key.ts";
+// regularizers
+export { asam } from "./regularizers/asam.ts";
+export { type CountedObjective, countGradients } from "./regularizers/count.ts";
+export { gam } from "./regularizers/gam.ts";
+export { gamFd } from "./regularizers/gam-fd.ts";
+export { gsam } from "./regularizers/gsam.ts";
+export { loadRegularizer } from "./regularizers/load.ts";
+export { defineRegularizer, makeRegularizer, noRegularizer } from "./regularizers/registry.ts";
+export { sam } from "./regularizers/sam.ts";
+export type { Regularizer, RegularizerFunction } from "./regularizers/types.ts";
+// files and reports
+export { renderReport } from "./report/page.ts";
+export { readMetrics } from "./runs/metrics.ts";
+export { findCheckpoint, isRunDirectory } from "./runs/run-directory.ts";
+export { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./runs/safetensors.ts";
+// sharpness
+export {
+  measureSharpness,
+  type RadiusSharpness,
+  type Sharpness,
+  type SharpnessOptions,
+} from "./sharpness/measure.ts";
+export { type PgaOptions, type PgaQuantity, pga } from "./sharpness/pga.ts";
+export { type TopEigenvalue, type TopEigenvalueOptions, topEigenvalue } from "./sharpness/spectrum.ts";
+export { classificationTask } from "./tasks/classification.ts";
+export { defineTask, type TaskDefinition } from "./tasks/define.ts";
+export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/registry.ts";
+export type { Evaluation, Known, Objective, Split, Task } from "./tasks/types.ts";
