@@ -1,14 +1,11 @@
-import { defineConfig, type ViteUserConfig as UserConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-const report = process.env.LOWLAND_TEST_REPORT;
-
-const config: UserConfig = defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"],
     pool: "forks",
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
-    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });
 
