@@ -354,7 +354,7 @@ describe("reports", () => {
     const list = listDatasets({ env });
     expect(list.map((entry) => entry.name)).toEqual([...DATASET_NAMES]);
     expect(list[0]).toMatchObject({ available: false, lookedInto: [join(root, "cache", "mnist")] });
-    expect(list.at(-1)).toMatchObject({ name: "synthetic-digits", available: true, files: [] });
+    expect(list.at(-1)).toMatchObject({ name: "synthetic-textures", available: true, files: [] });
   });
 
   it("verify each file against its published checksum", () => {

@@ -7,11 +7,13 @@ const VALUES = SIDE * SIDE * CHANNELS;
 
 /** How far textures vary, tuned so that the small CNN needs some hundred steps and a linear classifier fails. */
 const STYLE = {
-  period: [5, 10], // pixels
-  stretch: [0.8, 1.25], // of one axis against the other
-  contrast: [0.25, 0.6], // between the two colours, in the channel where they differ most
+  tilt: 0.2, // |t| of the rotation ((1−t²)/(1+t²), 2t/(1+t²)): ±23°
+  period: [6, 9], // pixels
+  stretch: [0.85, 1.18], // of one axis against the other
+  contrast: [0.3, 0.6], // between dark and bright
+  tint: [0.5, 1], // share of the contrast that each colour channel gets
   shade: 0.25, // largest change of brightness from one edge to the other
-  noise: 0.22, // width of the uniform noise on every value
+  noise: 0.2, // width of the uniform noise on every value
 } as const;
 
 /** Random numbers of an image: its style and a lattice of values. */
@@ -74,7 +76,7 @@ const TEXTURES: readonly ((u: number, v: number) => number)[] = [
   (u, v) => wave(u + 0.8 * wave(0.7 * v)),
   // checks
   (u, v) => edge(4 * (wave(0.7 * u) - 0.5) * (wave(0.7 * v) - 0.5)),
-  // rings around the middle of every cell of two periods
+  // rings around the middle of every cell of three periods
   (u, v) => {
     const x = u - 3 * Math.floor(u / 3 + 0.5);
     const y = v - 3 * Math.floor(v / 3 + 0.5);
@@ -115,24 +117,18 @@ function drawTexture(k: Key, label: number, out: Uint8Array): void {
   used = 0;
   const texture = TEXTURES[label]!;
 
-  // a rotation by any angle: (1−t²)/(1+t²), 2t/(1+t²) for |t| ≤ 1 is the right half, the textures do the rest
-  const t = between(-1, 1);
+  const t = between(-STYLE.tilt, STYLE.tilt);
   const cos = (1 - t * t) / (1 + t * t);
   const sin = (2 * t) / (1 + t * t);
   const frequency = 1 / between(...STYLE.period);
   const stretch = between(...STYLE.stretch);
   const [shiftU, shiftV] = [between(0, 6), between(0, 6)];
 
-  const strongest = Math.floor(between(0, CHANNELS));
   const contrast = between(...STYLE.contrast);
-  const colours = [0, 1, 2].map((channel) => {
-    const step = channel === strongest ? contrast : between(-contrast, contrast);
-    const room = 1 - Math.abs(step);
-    const low = between(0, room) + Math.max(0, -step);
-    return { low, step };
+  const colours = [0, 1, 2].map(() => {
+    const step = contrast * between(...STYLE.tint);
+    return { low: between(0, 1 - step), step };
   });
-  // either colour may be the bright one
-  const inverted = between(0, 1) < 0.5;
   const [shadeX, shadeY] = [between(-STYLE.shade, STYLE.shade), between(-STYLE.shade, STYLE.shade)];
 
   let at = 0;
@@ -140,7 +136,7 @@ function drawTexture(k: Key, label: number, out: Uint8Array): void {
     for (let x = 0; x < SIDE; x++) {
       const u = frequency * (cos * x - sin * y) + shiftU;
       const v = frequency * stretch * (sin * x + cos * y) + shiftV;
-      const value = inverted ? 1 - texture(u, v) : texture(u, v);
+      const value = texture(u, v);
       const light = 1 + shadeX * (x / SIDE - 0.5) + shadeY * (y / SIDE - 0.5);
       for (const { low, step } of colours) {
         const byte = (noise[at >> 2]! >>> (8 * (at & 3))) & 0xff;
@@ -173,7 +169,7 @@ function drawSet(k: Key, count: number): Dataset {
 
 /**
  * Textures, 32 × 32 × 3 in ten classes, drawn by this module: stripes, zigzag, checks, rings, dots, grid, bricks,
- * blobs, marble and scales at any angle, size, place and pair of colours, with shading and noise. The same arguments
+ * blobs, marble and scales, tilted, of any size, place and pair of colours, with shading and noise. The same arguments
  * give the same bytes on every machine.
  *
  * @param options.train number of training images, 6,000 by default
