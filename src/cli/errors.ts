@@ -47,7 +47,7 @@ function usageMessage(error: ArgumentScannerError): string {
   const see = "see --help of the command";
   return formatMessageForArgumentScannerError(error, {
     FlagNotFoundError: ({ input, corrections }) =>
-      `unknown flag --${input}; ${hint(corrections[0] && `--${corrections[0]}`)}${see}`,
+      `unknown flag --${input}; ${hint(corrections[0] && `--${kebab(corrections[0])}`)}${see}`,
     AliasNotFoundError: ({ input }: AliasNotFoundError) => `unknown flag -${input}; ${see}`,
     ArgumentParseError: ({ externalFlagNameOrPlaceholder: name, exception }) => {
       const reason = exception instanceof Error ? exception.message : String(exception);
@@ -62,6 +62,11 @@ function usageMessage(error: ArgumentScannerError): string {
     UnexpectedPositionalError: ({ input }) => `unexpected argument ${JSON.stringify(input)}; ${see}`,
     UnsatisfiedPositionalError: ({ placeholder }) => `argument ${placeholder} is missing; ${see}`,
   });
+}
+
+/** Flags are typed in kebab case; the parser suggests the names of the code. */
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function hint(guess: string | undefined): string {
