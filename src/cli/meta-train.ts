@@ -94,8 +94,8 @@ export const metaTrain: Command<CliContext> = buildCommand({
   },
   async func(this: CliContext, flags: MetaTrainFlags): Promise<void> {
     const { runMetaTraining } = await import("../meta/run.ts");
-    const { isRunDirectory } = await import("../runs/run-directory.ts");
-    const resume = flags.resume && isRunDirectory(flags.out);
+    const { isRunDirectory, isStillborn } = await import("../runs/run-directory.ts");
+    const resume = flags.resume && isRunDirectory(flags.out) && !isStillborn(flags.out);
     if (flags.resume && flags.force) {
       throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
     }

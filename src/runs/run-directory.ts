@@ -86,7 +86,7 @@ export class RunDirectory {
           `${path} is not empty and not a lowland run directory, so it is left alone; choose another --out`,
         );
       }
-      if (!force) {
+      if (!force && !isStillborn(path)) {
         throw new LowlandError(
           "E_RUN",
           `${path} holds a run already; continue it with --resume, replace it with --force, or choose another --out`,
@@ -205,6 +205,15 @@ export function isRunDirectory(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether a run was killed between its first two files: it has nothing to lose and nothing to go on with. */
+export function isStillborn(path: string): boolean {
+  const names = listDirectory(path).filter((name) => !isTemporary(name));
+  const empty = listDirectory(join(path, "checkpoints")).every(isTemporary);
+  return (
+    empty && isRunDirectory(path) && names.every((name) => name === "meta.json" || name === "checkpoints")
+  );
 }
 
 const ownedFile =
