@@ -231,6 +231,37 @@ describe("the small CNN", () => {
   });
 });
 
+describe("a minibatch larger than the caches", () => {
+  it("goes through the layers in parts, with the sums of their losses and gradients", () => {
+    const network = sequential([28, 28, 1], smallCnn(), he);
+    const batch = 61;
+    const params = kernel.allocate(network.layout.size);
+    network.init(key(2), params);
+    const labels = labelsOf(batch, 10);
+    const whole = network.open(kernel, batch);
+    normal(key(3), whole.input);
+    const gradient = kernel.allocate(params.length).fill(1);
+    const result = whole.run(params, labels, batch, { gradient, scale: 0.5, accumulate: true });
+
+    const single = network.open(kernel, 1);
+    const expected = kernel.allocate(params.length).fill(1);
+    let loss = 0;
+    let correct = 0;
+    for (let i = 0; i < batch; i++) {
+      single.input.set(whole.input.subarray(784 * i, 784 * (i + 1)));
+      const one = { gradient: expected, scale: 0.5, accumulate: true };
+      const part = single.run(params, labels.subarray(i), 1, one);
+      loss += part.loss;
+      correct += part.correct;
+    }
+    expect(result.loss).toBeCloseTo(loss, 9);
+    expect(result.correct).toBe(correct);
+    gradient.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 3);
+    });
+  });
+});
+
 describe("shapes", () => {
   it("of every stack follow from its layers, and cropping what pooling drops changes nothing", () => {
     const stack = fc.record({

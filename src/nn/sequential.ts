@@ -8,6 +8,17 @@ export type Initialization =
   | { readonly kind: "normal"; readonly stddev: number } // every entry ~ N(0, stddev²)
   | { readonly kind: "he" }; // weights ~ N(0, 2/fan-in), biases 0
 
+/** Floats of activations, 2 MB, that go through the layers at a time: as much as a second-level cache holds. */
+const PART_ACTIVATIONS = 2 ** 19;
+
+interface PartOptions {
+  readonly weights: readonly Vector[][];
+  readonly outputs: readonly Vector[][] | undefined;
+  readonly scale: number;
+  readonly accumulate: boolean;
+  readonly frozen: boolean;
+}
+
 /** A network with the buffers for minibatches of at most one size. */
 export interface OpenNetwork {
   /** Where the caller writes the inputs, example after example. */
@@ -70,7 +81,10 @@ export function sequential(
   });
   const flat = slotsOf.flat();
   const layout = layoutOf(flat);
+  const inputSize = sizeOf(inputShape);
   const classes = sizeOf(shapes.at(-1)!);
+  const statisticsSize = layers.reduce((sum, layer, i) => sum + (layer.statisticsSize?.(shapes[i]!) ?? 0), 0);
+  const activationSize = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
 
   /** The parameters of every layer as views into a flat vector. */
   function viewsOf(vector: Vector): Vector[][] {
@@ -85,10 +99,10 @@ export function sequential(
 
   return {
     layout,
-    inputSize: sizeOf(inputShape),
+    inputSize,
     classes,
-    statisticsSize: layers.reduce((sum, layer, i) => sum + (layer.statisticsSize?.(shapes[i]!) ?? 0), 0),
-    activationSize: shapes.reduce((sum, shape) => sum + sizeOf(shape), 0),
+    statisticsSize,
+    activationSize,
     init(key, params) {
       if (initialization.kind === "normal") {
         normal(key, params, { stddev: initialization.stddev });
@@ -102,13 +116,15 @@ export function sequential(
         else normal(foldIn(key, i), view, { stddev: Math.sqrt(2 / fanIn) });
       });
     },
-    open(ops, batch) {
+    open(ops, most) {
+      // examples that go through the layers together: all of them, where layers normalize over them
+      const batch = statisticsSize > 0 ? most : Math.min(most, Math.ceil(PART_ACTIVATIONS / activationSize));
       const opened = layers.map((layer, i) =>
         layer.open({ ops, batch, input: shapes[i]!, output: shapes[i + 1]! }),
       );
       const statisticsOf = opened.flatMap((layer) => layer.statistics ?? []);
       const allocate = (shape: Shape): Vector => ops.allocate(batch * sizeOf(shape));
-      const values: Vector[] = [allocate(inputShape)];
+      const values: Vector[] = [ops.allocate(most * sizeOf(inputShape))];
       const gradients: (Vector | undefined)[] = [undefined];
       layers.forEach((layer, i) => {
         values.push(layer.inPlace ? values[i]! : allocate(shapes[i + 1]!));
@@ -125,37 +141,66 @@ export function sequential(
         }
         return found;
       };
+      /** `run` for as many examples as the buffers hold. */
+      const runPart = (
+        x: Vector,
+        labels: Uint8Array,
+        count: number,
+        { weights, outputs, scale, accumulate, frozen }: PartOptions,
+      ): { loss: number; correct: number } => {
+        const inputOf = (i: number): Vector => (i === 0 ? x : values[i]!);
+        opened.forEach((layer, i) => {
+          layer.forward(inputOf(i), values[i + 1]!, count, weights[i]!, frozen);
+        });
+        const logits = values.at(-1)!;
+        const result = ops.softmaxCrossEntropy(logits, labels, count, classes, scale);
+        if (outputs === undefined) return result;
+        // The loss leaves its gradient where the logits were.
+        let dy = logits;
+        for (let i = layers.length - 1; i >= 0; i--) {
+          const dx = i === 0 ? undefined : layers[i]!.inPlace ? dy : gradients[i];
+          opened[i]!.backward(
+            inputOf(i),
+            values[i + 1]!,
+            dy,
+            dx,
+            count,
+            weights[i]!,
+            outputs[i]!,
+            accumulate,
+          );
+          if (dx !== undefined) dy = dx;
+        }
+        return result;
+      };
       return {
         input: values[0]!,
-        run(params, labels, count, { x, gradient, scale = 1, accumulate = false, statistics } = {}) {
+        run(
+          params,
+          labels,
+          count,
+          { x = values[0]!, gradient, scale = 1, accumulate = false, statistics } = {},
+        ) {
           const frozen = statistics !== undefined;
           if (frozen) eachPart(statistics, statisticsOf, (part, own) => own.set(part));
           const weights = views(params);
-          const inputOf = (i: number): Vector => (i === 0 && x !== undefined ? x : values[i]!);
-          opened.forEach((layer, i) => {
-            layer.forward(inputOf(i), values[i + 1]!, count, weights[i]!, frozen);
-          });
-          const logits = values.at(-1)!;
-          const result = ops.softmaxCrossEntropy(logits, labels, count, classes, scale);
-          if (gradient === undefined) return result;
-          const outputs = views(gradient);
-          // The loss leaves its gradient where the logits were.
-          let dy = logits;
-          for (let i = layers.length - 1; i >= 0; i--) {
-            const dx = i === 0 ? undefined : layers[i]!.inPlace ? dy : gradients[i];
-            opened[i]!.backward(
-              inputOf(i),
-              values[i + 1]!,
-              dy,
-              dx,
-              count,
-              weights[i]!,
-              outputs[i]!,
-              accumulate,
+          const outputs = gradient && views(gradient);
+          const options = { weights, outputs, scale, frozen };
+          if (count <= batch) return runPart(x, labels, count, { ...options, accumulate });
+          let loss = 0;
+          let correct = 0;
+          for (let start = 0; start < count; start += batch) {
+            const end = Math.min(start + batch, count);
+            const part = runPart(
+              x.subarray(start * inputSize, end * inputSize),
+              labels.subarray(start, end),
+              end - start,
+              { ...options, accumulate: accumulate || start > 0 },
             );
-            if (dx !== undefined) dy = dx;
+            loss += part.loss;
+            correct += part.correct;
           }
-          return result;
+          return { loss, correct };
         },
         readStatistics(out) {
           eachPart(out, statisticsOf, (part, own) => part.set(own));
