@@ -19,6 +19,7 @@ interface MetaTrainFlags {
   readonly instances?: number;
   readonly metaLossBatch?: "same" | "fresh";
   readonly outerLr?: number;
+  readonly outerDecay?: number;
   readonly clipNorm?: number;
   readonly checkpointEvery?: number;
   readonly validationSeeds?: number;
@@ -62,7 +63,8 @@ export const metaTrain: Command<CliContext> = buildCommand({
         brief: "Minibatch of a meta-loss term (default same)",
       },
       outerLr: optional(positive, "Learning rate of the outer Adam (default 0.001)", "x"),
-      clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 0.1)", "x"),
+      outerDecay: optional(nonNegative, "Share of it left at the last outer step (default 1: constant)", "x"),
+      clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 1)", "x"),
       checkpointEvery: optional(integer(1), "Outer steps between checkpoints (default 50)", "n"),
       validationSeeds: optional(integer(1), "Unseen runs of a meta-validation (default 4)", "n"),
       activations: {
@@ -178,6 +180,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     instances: flags.instances,
     metaLossBatch: flags.metaLossBatch,
     outerLearningRate: flags.outerLr,
+    outerDecay: flags.outerDecay,
     clipNorm: flags.clipNorm,
     checkpointEvery: flags.checkpointEvery,
     validationSeeds: flags.validationSeeds,

@@ -21,6 +21,8 @@ export interface MetaConfig {
   readonly metaLossBatch: "same" | "fresh";
   /** Learning rate of the outer Adam. */
   readonly outerLearningRate: number;
+  /** Share of it that is left at the last outer step; it falls linearly. 1: constant. */
+  readonly outerDecay: number;
   /**
    * Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. Spikes of a hundred times the usual
    * norm come early; unclipped they fill Adam's second moment, and φ then hardly moves for a thousand steps.
@@ -54,7 +56,8 @@ const schema = z.strictObject({
   instances: count(2),
   metaLossBatch: z.enum(["same", "fresh"]).default("same"),
   outerLearningRate: z.number().positive().default(1e-3),
-  clipNorm: z.number().min(0).default(0.1),
+  outerDecay: z.number().min(0).max(1).default(1),
+  clipNorm: z.number().min(0).default(1),
   checkpointEvery: count(50),
   keepCheckpoints: count(2),
   validationSeeds: count(4),

@@ -183,7 +183,7 @@ async function outerStep(
 
 /** One step of Adam on φ along the mean meta-gradient; the old φ where there is none or the new one is not finite. */
 function update(
-  { outerLearningRate, clipNorm }: MetaConfig,
+  { outerLearningRate, outerDecay, outerSteps, clipNorm }: MetaConfig,
   state: TrainerState,
   usable: readonly WindowResult[],
 ): Pick<TrainerState, "metaParams" | "outer"> & { metaGradientNorm: number } {
@@ -200,7 +200,8 @@ function update(
   const next = metaParams.slice();
   const mu = outer.mu.slice();
   const nu = outer.nu.slice();
-  adam({ lr: outerLearningRate }).step(next, gradient, { step: outer.step, vectors: { mu, nu } });
+  const lr = outerLearningRate * (1 - (1 - outerDecay) * (state.outerStep / outerSteps));
+  adam({ lr }).step(next, gradient, { step: outer.step, vectors: { mu, nu } });
   if (!allFinite(next)) return unchanged;
   return { metaParams: next, outer: { step: outer.step + 1, mu, nu }, metaGradientNorm };
 }

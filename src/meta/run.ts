@@ -131,11 +131,13 @@ async function trainIn(
 function reopen(directory: string, config: MetaConfig, variant: string): RunDirectory {
   const run = RunDirectory.open(directory);
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
-  const fixed = (value: MetaConfig): string => JSON.stringify({ ...value, outerSteps: 0 });
-  if (fixed(saved) !== fixed(config)) {
-    const changed = (Object.keys(config) as (keyof MetaConfig)[]).filter(
-      (field) => field !== "outerSteps" && JSON.stringify(saved[field]) !== JSON.stringify(config[field]),
-    );
+  // a run may be made longer, unless its learning rate depends on its length
+  const changed = (Object.keys(config) as (keyof MetaConfig)[]).filter(
+    (field) =>
+      (field !== "outerSteps" || config.outerDecay !== 1) &&
+      JSON.stringify(saved[field]) !== JSON.stringify(config[field]),
+  );
+  if (changed.length > 0) {
     throw new LowlandError(
       "E_CONFIG",
       `${directory} was started with other settings (${changed

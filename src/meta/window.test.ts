@@ -1,0 +1,235 @@
+import { describe, expect, it } from "vitest";
+import { openArena } from "../kernels/module.ts";
+import { dot } from "../kernels/vector.ts";
+import { lstm } from "../learned/lstm.ts";
+import { referenceStates, referenceStep } from "../learned/lstm-reference.ts";
+import { foldIn, type Key, key, normal } from "../random/key.ts";
+import { noRegularizer } from "../regularizers/registry.ts";
+import { sam } from "../regularizers/sam.ts";
+import type { Regularizer } from "../regularizers/types.ts";
+import { defineTask } from "../tasks/define.ts";
+import type { Task } from "../tasks/types.ts";
+import type { Instance } from "./instance.ts";
+import { instanceKeys, openWindowRunner, type WindowSettings } from "./window.ts";
+
+// two whole tiles of 16 coordinates and a part of one
+const SIZE = 37;
+const TRUNCATION = 5;
+const settings = { hidden: 8, k: 5, scale: 0.01 };
+const learned = lstm(settings);
+
+const noise = new Float64Array(SIZE);
+
+/** L = Σ ½a_i·w_i² + ¼w_i⁴ + noise(batch)·w: the regularizers have something to do. */
+const hilly: Task = defineTask({
+  name: "hilly",
+  layout: SIZE,
+  lossAndGradient(w, batch, g) {
+    normal(batch, noise, { stddev: 0.3 });
+    let loss = 0;
+    for (let i = 0; i < SIZE; i++) {
+      const a = 0.5 + (i % 7);
+      const x = w[i]!;
+      loss += x * (0.5 * a * x + noise[i]!) + 0.25 * x ** 4;
+      g[i] = a * x + noise[i]! + x ** 3;
+    }
+    return loss;
+  },
+});
+
+function runnerOf(changes: Partial<WindowSettings> & { with?: Regularizer } = {}) {
+  const { with: regularizer = noRegularizer, ...rest } = changes;
+  return openWindowRunner({
+    tasks: [hilly],
+    learned,
+    regularizer: regularizer.apply,
+    truncation: TRUNCATION,
+    metaLossBatch: "same",
+    ...rest,
+  });
+}
+
+const metaParams = new Float32Array(learned.layout.size);
+learned.init(key(1), metaParams);
+// a later window: the state is not zero
+const start = runnerOf().window(metaParams, { task: 0, key: key(2), step: 0 }).instance;
+
+/** The state of every coordinate after an instance's steps, again by the reference. */
+function statesAt(instance: Instance, gradients: readonly Float64Array[]) {
+  const states = referenceStates(SIZE, settings.hidden);
+  for (const gradient of gradients) referenceStep(metaParams, gradient, states, settings);
+  expect(instance.step).toBe(gradients.length);
+  return states;
+}
+
+/** Plain gradients of the unperturbed run at the points where the optimizer saw them, in float64. */
+function inputGradients(instance: Instance): {
+  warm: Float64Array[];
+  window: Float64Array[];
+  from: Float64Array;
+} {
+  const { init, batches } = instanceKeys(instance.key);
+  const params = new Float64Array(SIZE);
+  hilly.init(init, params);
+  const states = referenceStates(SIZE, settings.hidden);
+  const all: Float64Array[] = [];
+  let from = params.slice();
+  for (let step = 0; step < instance.step + TRUNCATION; step++) {
+    if (step === instance.step) from = params.slice();
+    const gradient = new Float64Array(SIZE);
+    hilly.objective().lossAndGradient(params, foldIn(batches, step), gradient);
+    all.push(gradient);
+    referenceStep(metaParams, gradient, states, settings).forEach((u, i) => {
+      params[i]! += u;
+    });
+  }
+  return { warm: all.slice(0, instance.step), window: all.slice(instance.step), from };
+}
+
+describe("the meta-gradient of a window", () => {
+  it.each([
+    ["plain", noRegularizer, "same"],
+    ["with SAM", sam({ rho: 0.3 }), "same"],
+    ["on fresh minibatches", noRegularizer, "fresh"],
+    ["with SAM on fresh minibatches", sam({ rho: 0.3 }), "fresh"],
+  ] as const)(
+    "is the derivative of the meta-loss in φ, input gradients held constant: %s",
+    (_what, regularizer, batch) => {
+      const result = runnerOf({ with: regularizer, metaLossBatch: batch }).window(metaParams, start);
+      const { warm, window, from } = inputGradients(start);
+      const states = statesAt(start, warm);
+      const keys = instanceKeys(start.key);
+      const objective = regularizer.apply(hilly.objective());
+      const at = (t: number): Key => foldIn(batch === "fresh" ? keys.fresh : keys.batches, start.step + t);
+
+      /** Σ of the meta-loss at the points after each step; SAM's ascent step is a constant of φ's direction too. */
+      const run = (phi: Float64Array, each: (t: number, params: Float64Array) => number): number => {
+        const copies = states.map(({ h, c }) => structuredClone({ h, c }));
+        const params = from.slice();
+        let sum = 0;
+        for (let t = 0; t < TRUNCATION; t++) {
+          referenceStep(phi, window[t]!, copies, settings).forEach((u, i) => {
+            params[i]! += u;
+          });
+          sum += each(t + 1, params);
+        }
+        return sum;
+      };
+
+      // r_t = regularized gradient at the unperturbed points: what the regularizer calls its gradient
+      const phi = Float64Array.from(metaParams);
+      const cotangents: Float64Array[] = [];
+      const points: Float64Array[] = [];
+      const metaLoss = run(phi, (t, params) => {
+        const gradient = new Float64Array(SIZE);
+        const loss = objective.lossAndGradient(params, at(t), gradient);
+        cotangents.push(gradient);
+        points.push(params.slice());
+        return loss;
+      });
+      const reported = result.metaLosses.slice(1).reduce((sum, loss) => sum + loss, 0);
+      // losses are about 100 and come from float32 parameters
+      expect(Math.abs(reported / metaLoss - 1)).toBeLessThan(1e-5);
+
+      const along = (weights: Float64Array): number =>
+        regularizer === noRegularizer
+          ? run(weights, (t, params) => objective.lossAndGradient(params, at(t), new Float64Array(SIZE)))
+          : run(weights, (t, params) =>
+              dot(
+                cotangents[t - 1]!,
+                params.map((entry, i) => entry - points[t - 1]![i]!),
+              ),
+            );
+      const largest = Math.max(...result.metaGradient.map(Math.abs));
+      const step = 1e-5;
+      for (let i = 0; i < phi.length; i += 7) {
+        const value = phi[i]!;
+        phi[i] = value + step;
+        const above = along(phi);
+        phi[i] = value - step;
+        const below = along(phi);
+        phi[i] = value;
+        // float32 kernels and states against float64: relative to the largest entry
+        expect(Math.abs(result.metaGradient[i]! - (above - below) / (2 * step))).toBeLessThan(2e-5 * largest);
+      }
+    },
+  );
+
+  it("with SAM's ρ = 0 equals the plain one bit for bit", () => {
+    for (const metaLossBatch of ["same", "fresh"] as const) {
+      const plain = runnerOf({ metaLossBatch }).window(metaParams, start);
+      const zero = runnerOf({ metaLossBatch, with: sam({ rho: 0 }) }).window(metaParams, start);
+      expect({ ...zero, gradientEvaluations: 0 }).toEqual({ ...plain, gradientEvaluations: 0 });
+    }
+  });
+
+  it("takes the plain steps whatever the meta-loss is", () => {
+    const plain = runnerOf().window(metaParams, start);
+    const regularized = runnerOf({ with: sam({ rho: 0.3 }), metaLossBatch: "fresh" }).window(
+      metaParams,
+      start,
+    );
+    expect(regularized.instance).toEqual(plain.instance);
+    expect(regularized.losses).toEqual(plain.losses);
+    expect(regularized.metaGradient).not.toEqual(plain.metaGradient);
+  });
+});
+
+describe("a window", () => {
+  it("spends one gradient a point where the plain gradient serves as cotangent, and SAM one more", () => {
+    const points = TRUNCATION + 1;
+    const spent = (changes: Parameters<typeof runnerOf>[0]): number =>
+      runnerOf(changes).window(metaParams, start).gradientEvaluations;
+    expect(spent({})).toBe(points);
+    expect(spent({ with: sam() })).toBe(2 * points);
+    expect(spent({ metaLossBatch: "fresh" })).toBe(2 * points);
+    expect(spent({ metaLossBatch: "fresh", with: sam() })).toBe(3 * points);
+  });
+
+  it("gives the same bits with activations stored and recomputed", () => {
+    const stored = runnerOf({ activations: "stored" }).window(metaParams, start);
+    expect(runnerOf({ activations: "recomputed" }).window(metaParams, start)).toEqual(stored);
+  });
+
+  it("takes the steps of the optimizer in use", () => {
+    const arena = openArena();
+    const optimizer = learned.optimizer(metaParams);
+    const params = arena.float32(SIZE);
+    const gradient = arena.float32(SIZE);
+    const { init, batches } = instanceKeys(start.key);
+    hilly.init(init, params);
+    const state = optimizer.init(hilly.layout, arena);
+    for (let step = 0; step < start.step; step++) {
+      hilly.objective().lossAndGradient(params, foldIn(batches, step), gradient);
+      optimizer.step(params, gradient, state);
+    }
+    expect(start.params).toEqual(new Float32Array(params));
+    expect(start.optimizer).toEqual(
+      Object.fromEntries(
+        Object.entries(state.vectors).map(([name, vector]) => [name, new Float32Array(vector)]),
+      ),
+    );
+  });
+
+  it.each([
+    ["loss", (g: Float32Array) => [g, NaN]],
+    ["loss that is infinite", (g: Float32Array) => [g, Infinity]],
+    ["gradient", (g: Float32Array) => [g.fill(NaN), 1]],
+  ] as const)("reports a %s that is not finite, and the next window is sound", (_what, spoil) => {
+    let broken = true;
+    const task = defineTask({
+      name: "fragile",
+      layout: SIZE,
+      lossAndGradient(w, batch, g) {
+        const loss = hilly.objective().lossAndGradient(w, batch, g);
+        return broken ? (spoil(g as Float32Array)[1] as number) : loss;
+      },
+    });
+    const runner = runnerOf({ tasks: [task] });
+    expect(runner.window(metaParams, { task: 0, key: key(2), step: 0 }).diverged).toBe(true);
+    broken = false;
+    const sound = runner.window(metaParams, { task: 0, key: key(2), step: 0 });
+    expect(sound.diverged).toBe(false);
+    expect(sound.instance).toEqual(start);
+  });
+});
