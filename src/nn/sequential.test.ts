@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { openArena } from "../kernels/module.ts";
+import { kernelOps, referenceOps } from "../kernels/ops.ts";
+import { norm } from "../kernels/vector.ts";
+import { foldIn, key, normal, randomIntegers } from "../random/key.ts";
+import { dense, relu, sigmoid, tanh } from "./layers.ts";
+import { type Network, sequential } from "./sequential.ts";
+
+const BATCH = 5;
+const SPREAD = { kind: "normal", stddev: 0.5 } as const;
+
+/** Odd extents everywhere: every kernel has a tail. */
+const networks: readonly (readonly [string, Network])[] = [
+  ["linear", sequential([13], [dense(7)], SPREAD)],
+  ["sigmoid", sequential([13], [dense(9), sigmoid(), dense(7)], SPREAD)],
+  ["tanh", sequential([13], [dense(9), tanh(), dense(7)], SPREAD)],
+  ["relu", sequential([13], [dense(9), relu(), dense(7)], SPREAD)],
+  ["deep", sequential([13], [dense(11), tanh(), dense(9), sigmoid(), dense(6), relu(), dense(7)], SPREAD)],
+  ["of an image", sequential([3, 5, 2], [dense(6), sigmoid(), dense(3)], SPREAD)],
+];
+
+function dataFor(network: Network): { params: Float64Array; x: Float64Array; labels: Uint8Array } {
+  const params = new Float64Array(network.layout.size);
+  network.init(key(1), params);
+  // both precisions start from the same numbers
+  const single = (values: Float64Array): Float64Array => Float64Array.from(Float32Array.from(values));
+  const x = new Float64Array(BATCH * network.inputSize);
+  normal(key(2), x);
+  const labels = new Int32Array(BATCH);
+  randomIntegers(key(3), labels, network.classes);
+  return { params: single(params), x: single(x), labels: Uint8Array.from(labels) };
+}
+
+describe.each(networks)("a network: %s", (_name, network) => {
+  const { params, x, labels } = dataFor(network);
+  const precise = network.open(referenceOps, BATCH);
+  const gradient = new Float64Array(network.layout.size);
+  const scale = 1 / BATCH;
+  precise.input.set(x);
+  const { loss } = precise.run(params, labels, BATCH, { gradient, scale });
+
+  it("has the gradient of its loss in float64, in every entry", () => {
+    const h = 1e-6;
+    const worst = params.reduce((largest, value, i) => {
+      params[i] = value + h;
+      const above = precise.run(params, labels, BATCH).loss;
+      params[i] = value - h;
+      const below = precise.run(params, labels, BATCH).loss;
+      params[i] = value;
+      return Math.max(largest, Math.abs((scale * (above - below)) / (2 * h) - gradient[i]!));
+    }, 0);
+    // 1e-16/h of rounding and h² of curvature, gradients being about 0.1
+    expect(worst).toBeLessThan(1e-8);
+  });
+
+  it("agrees in float32 with float64", () => {
+    const arena = openArena();
+    const opened = network.open(kernelOps(arena), BATCH);
+    const single = arena.float32(network.layout.size);
+    single.set(params);
+    const own = arena.float32(network.layout.size).fill(NaN);
+    opened.input.set(x);
+    const result = opened.run(single, labels, BATCH, { gradient: own, scale });
+    expect(Math.abs(result.loss / loss - 1)).toBeLessThan(1e-6);
+    const largest = Math.max(...gradient.map(Math.abs));
+    const worst = gradient.reduce((most, value, i) => Math.max(most, Math.abs(value - own[i]!)), 0);
+    // some ten roundings of 6e-8 each between the inputs and an entry
+    expect(worst / largest).toBeLessThan(2e-6);
+    arena.close();
+  });
+
+  it("adds up the gradients of parts to that of the whole", () => {
+    const sum = new Float64Array(network.layout.size).fill(NaN);
+    const first = precise.run(params, labels.subarray(0, 2), 2, { gradient: sum, scale });
+    const rest = precise.run(params, labels.subarray(2), BATCH - 2, {
+      x: x.subarray(2 * network.inputSize),
+      gradient: sum,
+      scale,
+      accumulate: true,
+    });
+    expect(first.loss + rest.loss).toBeCloseTo(loss, 10);
+    expect(norm(sum.map((value, i) => value - gradient[i]!))).toBeLessThan(1e-12);
+  });
+});
+
+describe("sequential", () => {
+  const mlp = sequential([28, 28, 1], [dense(20), sigmoid(), dense(10)], { kind: "normal", stddev: 0.01 });
+
+  it("names and lays out the 15,910 parameters of the mlp", () => {
+    expect(mlp.layout.size).toBe(15_910);
+    expect(mlp.layout.slots.map(({ name, shape, kind }) => [name, shape, kind])).toEqual([
+      ["dense0.w", [20, 784], "weight"],
+      ["dense0.b", [20], "bias"],
+      ["dense1.w", [10, 20], "weight"],
+      ["dense1.b", [10], "bias"],
+    ]);
+  });
+
+  it("draws every parameter from N(0, 0.01²)", () => {
+    const params = new Float64Array(mlp.layout.size);
+    mlp.init(key(0), params);
+    const { size } = mlp.layout;
+    // four standard errors of a mean and of a standard deviation
+    expect(Math.abs(params.reduce((a, b) => a + b) / size)).toBeLessThan((4 * 0.01) / Math.sqrt(size));
+    expect(Math.abs(norm(params) / Math.sqrt(size) / 0.01 - 1)).toBeLessThan(4 / Math.sqrt(2 * size));
+  });
+
+  it("draws He weights with variance 2/fan-in and zero biases", () => {
+    const he = sequential([784], [dense(50), relu(), dense(10)], { kind: "he" });
+    const params = new Float64Array(he.layout.size);
+    he.init(foldIn(key(0), 1), params);
+    for (const { name, offset, size } of he.layout.slots) {
+      const view = params.subarray(offset, offset + size);
+      if (name.endsWith(".b")) expect(view.every((entry) => entry === 0)).toBe(true);
+      else {
+        const expected = Math.sqrt(2 / (name === "dense0.w" ? 784 : 50));
+        expect(Math.abs(norm(view) / Math.sqrt(size) / expected - 1)).toBeLessThan(4 / Math.sqrt(2 * size));
+      }
+    }
+  });
+});
