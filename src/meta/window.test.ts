@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openArena } from "../kernels/module.ts";
-import { dot } from "../kernels/vector.ts";
+import { norm } from "../kernels/vector.ts";
 import { lstm } from "../learned/lstm.ts";
 import { referenceStates, referenceStep } from "../learned/lstm-reference.ts";
 import { foldIn, type Key, key, normal } from "../random/key.ts";
@@ -99,10 +99,9 @@ describe("the meta-gradient of a window", () => {
       const { warm, window, from } = inputGradients(start);
       const states = statesAt(start, warm);
       const keys = instanceKeys(start.key);
-      const objective = regularizer.apply(hilly.objective());
       const at = (t: number): Key => foldIn(batch === "fresh" ? keys.fresh : keys.batches, start.step + t);
 
-      /** Σ of the meta-loss at the points after each step; SAM's ascent step is a constant of φ's direction too. */
+      /** Σ of `each` over the points after each step. */
       const run = (phi: Float64Array, each: (t: number, params: Float64Array) => number): number => {
         const copies = states.map(({ h, c }) => structuredClone({ h, c }));
         const params = from.slice();
@@ -116,30 +115,29 @@ describe("the meta-gradient of a window", () => {
         return sum;
       };
 
-      // r_t = regularized gradient at the unperturbed points: what the regularizer calls its gradient
+      // the ascent step e of the unperturbed run, a constant; zero without a regularizer
       const phi = Float64Array.from(metaParams);
-      const cotangents: Float64Array[] = [];
-      const points: Float64Array[] = [];
+      const rho = regularizer.settings.rho ?? 0;
+      const ascents: Float64Array[] = [];
+      const plain = hilly.objective();
       const metaLoss = run(phi, (t, params) => {
-        const gradient = new Float64Array(SIZE);
-        const loss = objective.lossAndGradient(params, at(t), gradient);
-        cotangents.push(gradient);
-        points.push(params.slice());
-        return loss;
+        const g = new Float64Array(SIZE);
+        plain.lossAndGradient(params, at(t), g);
+        ascents.push(g.map((entry) => (rho * entry) / norm(g)));
+        return regularizer.apply(plain).lossAndGradient(params, at(t), g);
       });
       const reported = result.metaLosses.slice(1).reduce((sum, loss) => sum + loss, 0);
-      // losses are about 100 and come from float32 parameters
+      // float32 parameters against float64
       expect(Math.abs(reported / metaLoss - 1)).toBeLessThan(1e-5);
 
       const along = (weights: Float64Array): number =>
-        regularizer === noRegularizer
-          ? run(weights, (t, params) => objective.lossAndGradient(params, at(t), new Float64Array(SIZE)))
-          : run(weights, (t, params) =>
-              dot(
-                cotangents[t - 1]!,
-                params.map((entry, i) => entry - points[t - 1]![i]!),
-              ),
-            );
+        run(weights, (t, params) =>
+          plain.lossAndGradient(
+            params.map((entry, i) => entry + ascents[t - 1]![i]!),
+            at(t),
+            new Float64Array(SIZE),
+          ),
+        );
       const largest = Math.max(...result.metaGradient.map(Math.abs));
       const step = 1e-5;
       for (let i = 0; i < phi.length; i += 7) {
