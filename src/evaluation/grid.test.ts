@@ -1,0 +1,171 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lstm } from "../learned/lstm.ts";
+import { encodeWeights } from "../meta/checkpoint.ts";
+import { key } from "../random/key.ts";
+import { runGrid } from "./grid.ts";
+import { gridJobs, type JobResult, recordsOf } from "./jobs.ts";
+import { allOptimizers, loadLearned, loadMethod } from "./optimizers.ts";
+
+let folder: string;
+let task: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "lowland-grid-"));
+  task = join(folder, "bowl.mjs");
+  const library = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);
+  writeFileSync(
+    task,
+    `import { defineTask, normal } from ${library};
+     export default defineTask({
+       name: "bowl",
+       layout: 5,
+       lossAndGradient(w, batch, g) {
+         normal(batch, g, { stddev: 0.1 });
+         let loss = 0;
+         for (let i = 0; i < 5; i++) {
+           loss += w[i] * (0.5 * w[i] + g[i]);
+           g[i] += w[i];
+         }
+         return loss;
+       },
+     });`,
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const methods = [
+  { name: "SGD", spec: "sgd:lr=0.1" },
+  { name: "SGD + SAM", spec: "sgd:lr=0.1+sam:rho=0.1" },
+  { name: "too fast", spec: "sgd:lr=10000" },
+];
+
+function jobs() {
+  return gridJobs({
+    tasks: [task],
+    methods,
+    steps: [5, 20],
+    seeds: [0, 1],
+    sharpness: { radii: [0.1], examples: 10, steps: [20] },
+  });
+}
+
+/** Results without what takes time. */
+function bits(results: readonly JobResult[]): unknown {
+  return results.map(({ training: { seconds, ...training }, ...rest }) => ({ ...rest, training }));
+}
+
+describe("runGrid", () => {
+  it("does tasks × methods × seeds and groups them into records over seeds", async () => {
+    const results = await runGrid(jobs());
+    expect(results.map(({ job }) => job)).toEqual(jobs());
+    const { evaluations, sharpness } = recordsOf(results, methods);
+    expect(evaluations.map(({ optimizer, steps }) => [optimizer, steps])).toEqual(
+      methods.flatMap(({ name }) => [5, 20].map((steps) => [name, steps])),
+    );
+    const find = (name: string) =>
+      evaluations.find(({ optimizer, steps }) => optimizer === name && steps === 20)!;
+    expect(find("SGD").gradientsPerStep).toBe(1);
+    expect(find("SGD + SAM").gradientsPerStep).toBe(2);
+    expect(find("SGD").seeds.map(({ seed }) => seed)).toEqual([0, 1]);
+    // the bowl's curvature is 1 everywhere
+    const flat = sharpness.find(({ optimizer }) => optimizer === "SGD")!;
+    expect(flat.seeds[0]!.topEigenvalue).toBeCloseTo(1, 2);
+  });
+
+  it("records a run that diverged as one, with nothing but finite numbers or null", async () => {
+    const { evaluations, sharpness } = recordsOf(await runGrid(jobs()), methods);
+    const lost = evaluations.find(({ optimizer, steps }) => optimizer === "too fast" && steps === 20)!;
+    expect(lost.seeds[0]).toMatchObject({ trainLoss: null, testLoss: null, diverged: true });
+    expect(lost.summary.trainLoss).toMatchObject({ mean: null, count: 0 });
+    expect(sharpness.find(({ optimizer }) => optimizer === "too fast")!.seeds[0]).toMatchObject({
+      diverged: true,
+    });
+    expect(JSON.parse(JSON.stringify(evaluations))).toEqual(evaluations);
+  });
+
+  it("gives the same bits on two threads", async () => {
+    expect(bits(await runGrid(jobs(), { threads: 2 }))).toEqual(bits(await runGrid(jobs())));
+  });
+
+  it("goes on from its journal without doing again what is in it, and over a line that was cut off", async () => {
+    const journal = join(folder, "journal.jsonl");
+    const whole = await runGrid(jobs(), { journal });
+    const lines = readFileSync(journal, "utf8").trim().split("\n");
+    expect(lines).toHaveLength(jobs().length);
+    writeFileSync(journal, `${lines.slice(0, 4).join("\n")}\n`);
+    appendFileSync(journal, lines[4]!.slice(0, 50));
+    const done: number[] = [];
+    const resumed = await runGrid(jobs(), { journal, onDone: (count) => done.push(count) });
+    expect(bits(resumed)).toEqual(JSON.parse(JSON.stringify(bits(whole))));
+    expect(done.filter(Number.isInteger)).toEqual([5, 6]);
+    const again = await runGrid(jobs(), { journal, onDone: () => expect.fail("nothing is left to do") });
+    expect(bits(again)).toEqual(bits(resumed));
+  });
+
+  it.each([1, 2])("fails with the names that are wrong before any work, on %i threads", async (threads) => {
+    const wrong = gridJobs({ tasks: [task], methods: [{ name: "x", spec: "admm" }], steps: [1], seeds: [0] });
+    await expect(runGrid([...jobs(), ...wrong], { threads })).rejects.toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringContaining('did you mean "adam"'),
+    });
+  });
+
+  it("stops when the signal is raised", async () => {
+    const controller = new AbortController();
+    const long = gridJobs({
+      tasks: [task],
+      methods: methods.slice(0, 1),
+      steps: [100_000_000],
+      seeds: [0, 1],
+    });
+    for (const threads of [1, 2]) {
+      const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(300)]);
+      await expect(runGrid(long, { threads, signal })).rejects.toThrow();
+    }
+  });
+});
+
+describe("loadMethod", () => {
+  it("takes an optimizer with or without an explicit regularizer", async () => {
+    const { optimizer, regularizer, group } = await loadMethod("adam:lr=0.01+sam:rho=0.1");
+    expect(optimizer).toMatchObject({ name: "adam", settings: { lr: 0.01 } });
+    expect(regularizer).toMatchObject({ name: "sam", settings: { rho: 0.1 } });
+    expect(group).toBe("hand-designed");
+    expect((await loadMethod("adam:lr=1e+0")).regularizer.name).toBe("none");
+  });
+
+  it.each([
+    ["adma", /did you mean "adam"/],
+    ["adam+smm", /did you mean|unknown/],
+    ["adam+sam:roh=1", /did you mean "rho"/],
+    ["learned:/nowhere", /\/nowhere does not exist/],
+  ])("refuses %s", async (spec, message) => {
+    await expect(loadMethod(spec)).rejects.toThrow(message);
+  });
+
+  it("loads a learned optimizer from a file, with its architecture", async () => {
+    const learned = lstm({ hidden: 4, scale: 0.02 });
+    const phi = new Float32Array(learned.layout.size);
+    learned.init(key(1), phi);
+    const path = join(folder, "weights+more,odd=name.safetensors");
+    writeFileSync(path, encodeWeights("lstm:hidden=4,scale=0.02", learned.layout, phi));
+    const { optimizer, group } = await loadMethod(`learned:${path}`);
+    expect(optimizer.settings).toMatchObject({ hidden: 4, scale: 0.02 });
+    expect(group).toBe("learned");
+    expect((await loadMethod(`learned:${path}+sam:rho=0.1`)).regularizer.name).toBe("sam");
+    const [a, b] = [new Float32Array(3), new Float32Array(3)];
+    const layout = { size: 3, slots: [] };
+    const own = learned.optimizer(phi);
+    own.step(a, Float32Array.of(1, 2, 3), own.init(layout));
+    const loaded = loadLearned(path);
+    loaded.step(b, Float32Array.of(1, 2, 3), loaded.init(layout));
+    expect(b).toEqual(a);
+    expect(a[0]).not.toBe(0);
+  });
+
+  it("lists learned optimizers beside the hand-designed ones", () => {
+    expect(Object.keys(allOptimizers)).toEqual(expect.arrayContaining(["sgd", "adam", "learned"]));
+  });
+});
