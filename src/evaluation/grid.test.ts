@@ -113,7 +113,6 @@ describe("runGrid", () => {
   });
 
   it("stops when the signal is raised", async () => {
-    const controller = new AbortController();
     const long = gridJobs({
       tasks: [task],
       methods: methods.slice(0, 1),
@@ -121,8 +120,10 @@ describe("runGrid", () => {
       seeds: [0, 1],
     });
     for (const threads of [1, 2]) {
-      const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(300)]);
-      await expect(runGrid(long, { threads, signal })).rejects.toThrow();
+      const raised = AbortSignal.abort(new Error("raised before"));
+      await expect(runGrid(long, { threads, signal: raised })).rejects.toThrow("raised before");
+      const signal = AbortSignal.timeout(300);
+      await expect(runGrid(long, { threads, signal })).rejects.toMatchObject({ name: "TimeoutError" });
     }
   });
 });
@@ -138,11 +139,18 @@ describe("loadMethod", () => {
 
   it.each([
     ["adma", /did you mean "adam"/],
-    ["adam+smm", /did you mean|unknown/],
+    ["adam+smm", /unknown regularizer "smm"; did you mean "sam"/],
+    ["adam:lr=0.1+./nowhere.mjs", /regularizer module .*nowhere\.mjs cannot be loaded/],
     ["adam+sam:roh=1", /did you mean "rho"/],
     ["learned:/nowhere", /\/nowhere does not exist/],
   ])("refuses %s", async (spec, message) => {
     await expect(loadMethod(spec)).rejects.toThrow(message);
+  });
+
+  it("takes a regularizer from a module of the user's own", async () => {
+    const path = join(folder, "mine.mjs");
+    writeFileSync(path, "export default (objective) => objective;");
+    expect((await loadMethod(`adam:lr=0.1+${path}`)).regularizer.name).toBe(path);
   });
 
   it("loads a learned optimizer from a file, with its architecture", async () => {

@@ -79,6 +79,7 @@ async function pooled(
     setup,
   });
   try {
+    signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
       pool.map(jobs, keep).then(() => resolve(), reject);

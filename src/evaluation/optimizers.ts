@@ -49,7 +49,11 @@ export interface Method {
   readonly group: "learned" | "hand-designed";
 }
 
-const joint = new RegExp(`\\+(?=(?:${regularizerNames.join("|")})(?:$|:))`);
+const names = regularizerNames.join("|");
+/** Before a regularizer: after a path, which may hold a + itself, only what can be nothing else. */
+const jointAfterPath = new RegExp(`\\+(?=(?:${names})(?:$|:)|[^+]*\\.(?:mjs|js|cjs)$)`);
+/** After a hand-designed optimizer, where a + in a setting is followed by a digit: `lr=1e+0`. */
+const joint = /\+(?=[a-z./])/i;
 
 /**
  * Builds an optimizer, with or without an explicit regularizer, from a spec string.
@@ -57,12 +61,13 @@ const joint = new RegExp(`\\+(?=(?:${regularizerNames.join("|")})(?:$|:))`);
  * @throws {LowlandError} E_CONFIG for unknown names or settings, E_RUN or E_CHECKPOINT for a learned one
  */
 export async function loadMethod(spec: string): Promise<Method> {
-  const [optimizerSpec = "", regularizerSpec] = spec.split(joint);
+  const learned = /^(learned|zoo):/.test(spec);
+  const [optimizerSpec = "", regularizerSpec] = spec.split(learned ? jointAfterPath : joint);
   const optimizer = buildSpec(optimizerSpec, "optimizer", allOptimizers);
   return {
     spec,
     optimizer,
     regularizer: regularizerSpec === undefined ? noRegularizer : await loadRegularizer(regularizerSpec),
-    group: /^(learned|zoo):/.test(optimizerSpec) ? "learned" : "hand-designed",
+    group: learned ? "learned" : "hand-designed",
   };
 }

@@ -1,4 +1,3 @@
-import { LowlandError } from "../errors.ts";
 import { openArena } from "../kernels/module.ts";
 import { foldIn, key, split } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
@@ -115,8 +114,7 @@ export async function trainRun(
       if (clock() - breathed > 50) {
         onProgress?.(step + 1, loss);
         await new Promise((resolve) => setImmediate(resolve));
-        if (signal?.aborted)
-          throw new LowlandError("E_RUN", `stopped by a signal after ${step + 1} of ${total} steps`);
+        signal?.throwIfAborted();
         breathed = clock();
       }
     }
