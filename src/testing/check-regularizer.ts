@@ -1,8 +1,8 @@
-import { LowlandError } from "../errors.ts";
-import { type Layout, layoutOf, type Vector } from "../kernels/types.ts";
+import { layoutOf, type Vector } from "../kernels/types.ts";
 import { foldIn, type Key, key, normal } from "../random/key.ts";
 import type { Regularizer } from "../regularizers/types.ts";
 import type { Objective } from "../tasks/types.ts";
+import { allFinite as allEntriesFinite, expectOf, sameBits, sameLayout } from "./promises.ts";
 
 /**
  * Checks what every regularizer promises, in float32 and float64: the layout is kept; `params` and
@@ -17,9 +17,7 @@ import type { Objective } from "../tasks/types.ts";
 export function checkRegularizer(regularizer: Regularizer): void {
   const objective = quartic();
   const regularized = regularizer.apply(objective);
-  const expect = (holds: boolean, promise: string): void => {
-    if (!holds) throw new LowlandError("E_CONFIG", `regularizer ${regularizer.name} ${promise}`);
-  };
+  const expect = expectOf(`regularizer ${regularizer.name}`);
   expect(sameLayout(regularized.layout, objective.layout), "changes the layout; hand on objective.layout");
 
   for (const kind of [Float32Array, Float64Array]) {
@@ -90,17 +88,9 @@ function quartic(): Objective {
 }
 
 function allFinite({ loss, gradient }: Outcome): boolean {
-  return Number.isFinite(loss) && gradient.every((entry: number) => Number.isFinite(entry));
+  return Number.isFinite(loss) && allEntriesFinite(gradient);
 }
 
 function same(a: Outcome, b: Outcome): boolean {
   return Object.is(a.loss, b.loss) && sameBits(a.gradient, b.gradient);
-}
-
-function sameBits(a: Vector, b: Vector): boolean {
-  return a.length === b.length && a.every((entry: number, i: number) => Object.is(entry, b[i]));
-}
-
-function sameLayout(a: Layout, b: Layout): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
