@@ -161,6 +161,29 @@ describe("lowland meta-train", () => {
     expect(finalOf(out).equals(reference)).toBe(true);
   });
 
+  it("gives the same bits on 1 and 2 threads where datasets are shared and several tasks take turns, resumed or not", async () => {
+    const tiny = [
+      "--horizon",
+      "4",
+      "--truncation",
+      "2",
+      "--checkpoint-every",
+      "2",
+      "--validation-seeds",
+      "1",
+    ];
+    const train = async (out: string, steps: string, threads: string): Promise<Buffer> => {
+      const where = ["--out", join(folder, out), "--outer-steps", steps, "--threads", threads, "--resume"];
+      const task = ["--task", "synthetic-digits/mlp-relu,synthetic-digits/mlp", "--regularizer", "gsam"];
+      const { code, stderr } = await lowland(["meta-train", ...task, ...tiny, "--seed", "5", ...where]);
+      expectSuccess(code, stderr);
+      return readFileSync(join(folder, out, `checkpoints/step-00000${steps}.safetensors`));
+    };
+    const whole = await train("digits-1", "4", "1");
+    await train("digits-2", "2", "2");
+    expect((await train("digits-2", "4", "2")).equals(whole)).toBe(true);
+  });
+
   it("gives other bits from another seed", async () => {
     await metaTrain("seed", ["--seed", "1"]);
     expect(finalOf("seed").equals(reference)).toBe(false);
