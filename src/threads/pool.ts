@@ -58,7 +58,10 @@ export function openPool<Request, Result>(
       job.losses++;
       if (job.losses > RETRIES) {
         job.reject(
-          new Error(`a worker thread was lost ${job.losses} times at the same work: ${cause.message}`),
+          new LowlandError(
+            "E_RUN",
+            `a worker thread was lost ${job.losses} times at the same work: ${cause.message}; give it more memory, or use fewer threads`,
+          ),
         );
       } else queue.unshift(job);
     }

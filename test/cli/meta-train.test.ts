@@ -211,7 +211,9 @@ describe("lowland meta-train", () => {
     const top = `import { isMainThread } from "node:worker_threads";`;
     const module = write("deadly.mjs", bowl("if (!isMainThread) process.exit(1);", top));
     const { code, stderr } = await metaTrain("deadly", ["--threads", "2"], module);
-    expect(stderr).toMatch(/^lowland: [^\n]*worker thread was lost 3 times[^\n]*\n$/);
+    expect(stderr).toMatch(
+      /^lowland: a worker thread was lost 3 times at the same work: [^\n]+ \[E_RUN\]\n$/,
+    );
     expect(code).toBe(1);
   });
 });
@@ -337,6 +339,27 @@ describe("what lowland meta-train refuses", () => {
       /started with other settings \(outerLearningRate 0.001, now 0.5\)/,
     );
     expect(contents("changed")).toEqual(before);
+  });
+
+  it("--resume to another length where the outer learning rate follows the length", async () => {
+    const config = write(
+      "decay.yaml",
+      `tasks: [${JSON.stringify(task)}]\nlearned: lstm:hidden=4\nouterDecay: 0.1\n`,
+    );
+    const run = (steps: string): Promise<Ended> => {
+      const out = [
+        "--out",
+        join(folder, "decay"),
+        "--outer-steps",
+        steps,
+        "--outer-decay",
+        "0.1",
+        "--resume",
+      ];
+      return lowland(["meta-train", "--config", config, "--horizon", "4", "--truncation", "2", ...out]);
+    };
+    expect((await run("2")).code).toBe(0);
+    await expectRefusal(run("3"), 2, /outerSteps 2, now 3/);
   });
 
   it.each([
