@@ -123,14 +123,21 @@ try {
     printFigure(figure);
   }
   result.loadAfter = machine().load;
-  console.log(`\n${before.cpu}, ${before.cores} cores, load ${before.load[0]} before and ${result.loadAfter[0]} after;`);
-  console.log(`Node ${result.versions.node}, kernels ${result.kernelVariant}, commit ${result.commit}, ${data.dataset}`);
+  console.log(
+    `\n${before.cpu}, ${before.cores} cores, load ${before.load[0]} before and ${result.loadAfter[0]} after;`,
+  );
+  console.log(
+    `Node ${result.versions.node}, kernels ${result.kernelVariant}, commit ${result.commit}, ${data.dataset}`,
+  );
 
   if (!smoke || values.out !== undefined) {
     const name = `${started.toISOString().slice(0, 19).replace(/[T:]/g, "-")}.json`;
     const path = resolve(values.out ?? fileURLToPath(new URL(`results/${name}`, import.meta.url)));
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, `${JSON.stringify(result, (_, value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value), 2)}\n`);
+    writeFileSync(
+      path,
+      `${JSON.stringify(result, (_, value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value), 2)}\n`,
+    );
     log(`stored ${path}`);
   }
 } finally {

@@ -22,7 +22,11 @@ function outerSteps(config, executor) {
 async function firstWindows(config, executor) {
   const start = initialState(config, lstm());
   const [first] = await executor.windows(start.metaParams, start.instances);
-  const next = await metaTrain({ ...config, outerSteps: 1, validationSeeds: 1, horizon: WINDOW * 2 }, executor, start);
+  const next = await metaTrain(
+    { ...config, outerSteps: 1, validationSeeds: 1, horizon: WINDOW * 2 },
+    executor,
+    start,
+  );
   const [second] = await executor.windows(next.metaParams, next.instances);
   return {
     losses: first.losses,
@@ -73,7 +77,10 @@ export async function measure(context) {
     );
     await threads.close();
     const [one, two] = rows.slice(-2);
-    two.timesOneThread = { best: one.seconds.min / two.seconds.min, median: one.seconds.median / two.seconds.median };
+    two.timesOneThread = {
+      best: one.seconds.min / two.seconds.min,
+      median: one.seconds.median / two.seconds.median,
+    };
   }
   return { rows };
 }

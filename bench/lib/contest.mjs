@@ -17,6 +17,7 @@ export async function hold(contest, { peers, repeats, turn, log }) {
     for (const opponent of peers) {
       if (peer.only !== undefined && !peer.only.includes(opponent.id)) continue;
       for (const variant of opponent.variants[peer.figure] ?? []) {
+        if (peer.args.threads === 1 && variant === "2 processes") continue;
         const label = `${opponent.name} (${variant})`;
         log(`${name}: checking ${label}`);
         const problem = await disagreement(expected, tolerances, () =>
@@ -33,7 +34,10 @@ export async function hold(contest, { peers, repeats, turn, log }) {
   }
   log(`${name}: timing`);
   const [ours, ...theirs] = await rounds(
-    [own(run, units), ...entrants.map((entrant) => entrant.opponent.competitor(peer.figure, entrant.variant, peer.args))],
+    [
+      own(run, units),
+      ...entrants.map((entrant) => entrant.opponent.competitor(peer.figure, entrant.variant, peer.args)),
+    ],
     { repeats, turn },
   );
   const value = (seconds) => (unit === "ms" ? seconds * 1000 : steps / seconds);

@@ -47,6 +47,8 @@ export function metaConfig(dataset, settings = {}) {
     instances: 1,
     outerSteps: 1e9,
     checkpointEvery: 1e9,
+    clipNorm: 0,
+    seed: 0,
     ...settings,
   });
 }
@@ -98,6 +100,7 @@ export async function makeInputs({ dataset, task }, { sizes }) {
     horizon: HORIZON,
     rho: RHO,
     radii: RADII,
+    k: lstm().settings.k,
   };
   for (const model of ["mlp", "mlp-relu", "cnn"]) {
     const opened = await loadTask(`${dataset}/${model}`).catch(() => undefined);
@@ -145,6 +148,9 @@ export function writeInputs({ arrays, settings }) {
     writeFileSync(join(folder, file), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     return [name, { file, dtype: dtypeOf(data), shape }];
   });
-  writeFileSync(join(folder, "manifest.json"), JSON.stringify({ settings, arrays: Object.fromEntries(entries) }));
+  writeFileSync(
+    join(folder, "manifest.json"),
+    JSON.stringify({ settings, arrays: Object.fromEntries(entries) }),
+  );
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -10,10 +10,14 @@ if (!existsSync(fileURLToPath(new URL("kernels/module.js", dist)))) {
   process.exit(2);
 }
 
+// Several meta-trainings with stored activations stay open in this thread; pages never touched cost nothing.
+process.env.LOWLAND_MEMORY_MIB ??= "4096";
+
 const load = (path) => import(new URL(path, dist).href);
 
 export const [
   { kernels, openArena },
+  { kernelOps },
   random,
   { splitIndices },
   { loadTask, sharedDatasets },
@@ -28,6 +32,7 @@ export const [
 ] = await Promise.all(
   [
     "kernels/module.js",
+    "kernels/ops.js",
     "random/key.js",
     "data/splits.js",
     "tasks/registry.js",

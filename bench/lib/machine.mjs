@@ -33,7 +33,11 @@ function cpuFamily() {
 export function commit() {
   try {
     const git = (...args) =>
-      execFileSync("git", args, { cwd: fileURLToPath(root), encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      execFileSync("git", args, {
+        cwd: fileURLToPath(root),
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
     const dirty = git("status", "--porcelain", "--untracked-files=no").trim() === "" ? "" : "+";
     return git("rev-parse", "--short", "HEAD").trim() + dirty;
   } catch {

@@ -27,7 +27,8 @@ export function own(run, units = 1) {
  * Seconds a unit of work takes each competitor: `repeats` turns of about `turn` seconds each, in rotation, after a
  * warm-up that also finds how many iterations make a turn.
  */
-export async function rounds(competitors, { repeats, turn, settle = SETTLE_MS }) {
+export async function rounds(competitors, { repeats, turn, settle = SETTLE_MS, smoke = false }) {
+  if (smoke) return Promise.all(competitors.map(once));
   const several = competitors.length > 1;
   const counts = [];
   for (const { time } of competitors) {
@@ -55,6 +56,12 @@ export async function rounds(competitors, { repeats, turn, settle = SETTLE_MS })
   }));
 }
 
+/** One iteration, to see that it runs. */
+async function once({ time, units }) {
+  const seconds = (await time(1)) / units;
+  return { min: seconds, median: seconds, repeats: 1, iterations: 1 };
+}
+
 /** Largest difference of two vectors relative to the largest entry of the first; Infinity where lengths differ. */
 export function difference(expected, actual) {
   if (expected.length !== actual.length) return Infinity;
@@ -63,7 +70,7 @@ export function difference(expected, actual) {
   for (let i = 0; i < expected.length; i++) {
     largest = Math.max(largest, Math.abs(expected[i]));
     const distance = Math.abs(expected[i] - actual[i]);
-    apart = distance <= apart ? apart : distance; // NaN stays
+    apart = Math.max(apart, distance); // NaN if one is
   }
   return apart / largest;
 }

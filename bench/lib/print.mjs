@@ -21,7 +21,9 @@ export function fastest(row) {
 function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows) {
-    console.log(`  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ")}`);
+    console.log(
+      `  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ")}`,
+    );
   }
 }
 
@@ -48,7 +50,8 @@ export function printFigure({ title, rows, lines = [] }) {
         ),
       ),
     ]);
-    for (const { peer, variant, problem } of row.refused ?? []) console.log(`  ${peer} (${variant}) not timed: ${problem}`);
+    for (const { peer, variant, problem } of row.refused ?? [])
+      console.log(`  ${peer} (${variant}) not timed: ${problem}`);
     if (row.timesOneThread) {
       const { best, median } = row.timesOneThread;
       console.log(`  ${best.toFixed(2)}× one thread, ${median.toFixed(2)}× by medians`);

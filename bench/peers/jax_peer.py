@@ -70,7 +70,7 @@ def sam_of(gradient, rho):
 # the LSTM optimizer
 
 PHI_SHAPES = [(22, 80), (80,), (40, 80), (80,), (20, 1), (1,)]
-SCALE, K = 0.01, 5
+SCALE = 0.01
 
 
 def cell(x, h, c, w, b):
@@ -79,17 +79,17 @@ def cell(x, h, c, w, b):
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
-def log_and_sign(g):
+def log_and_sign(g, k):
     size = jnp.abs(g)
-    large = size >= math.exp(-K)
-    log = jnp.where(large, jnp.log(jnp.maximum(size, 1e-30)) / K, -1.0)
-    return jnp.stack([log, jnp.where(large, jnp.sign(g), math.exp(K) * g)], 1)
+    large = size >= math.exp(-k)
+    log = jnp.where(large, jnp.log(jnp.maximum(size, 1e-30)) / k, -1.0)
+    return jnp.stack([log, jnp.where(large, jnp.sign(g), math.exp(k) * g)], 1)
 
 
-def lstm_update(phi, g, state):
+def lstm_update(phi, g, state, k):
     w1, b1, w2, b2, w, b = unflatten(phi, PHI_SHAPES)
     h1, c1, h2, c2 = state
-    h1, c1 = cell(log_and_sign(g), h1, c1, w1, b1)
+    h1, c1 = cell(log_and_sign(g, k), h1, c1, w1, b1)
     h2, c2 = cell(h1, h2, c2, w2, b2)
     return SCALE * (h2 @ w + b)[:, 0], (h1, c1, h2, c2)
 
@@ -139,14 +139,14 @@ class Gradient:
 
 class LstmStep:
     def __init__(self, inputs, variant, args):
-        n = args["n"]
+        n, k = args["n"], inputs.settings["k"]
         self.phi = jnp.asarray(inputs["phi"])
         self.start = jnp.asarray(inputs["lstm.params"][:n])
         self.g = jnp.asarray(inputs["lstm.gradient"][:n])
 
         @partial(jax.jit, donate_argnums=(1, 3))
         def step(phi, w, g, state):
-            u, state = lstm_update(phi, g, state)
+            u, state = lstm_update(phi, g, state, k)
             return w + u, state
 
         self.step = step
@@ -177,7 +177,7 @@ class Meta:
         self.batches = jnp.asarray(inputs["meta.batches"], jnp.int32)
         self.initial = jnp.asarray(inputs["meta.params"])
         self.initial_phi = jnp.asarray(inputs["phi"])
-        window = self.window
+        window, k = self.window, inputs.settings["k"]
 
         def point(data, w, batch):
             w = lax.stop_gradient(w)
@@ -194,7 +194,7 @@ class Meta:
             def body(carry, batch):
                 w, state = carry
                 loss, g, meta_loss, r = point(data, w, batch)
-                u, state = lstm_update(phi, lax.stop_gradient(g), state)
+                u, state = lstm_update(phi, lax.stop_gradient(g), state, k)
                 return (w + u, state), (loss, meta_loss, jnp.vdot(lax.stop_gradient(r), w))
 
             (w, state), (losses, meta_losses, terms) = lax.scan(body, (w, state), batches[:window])
@@ -264,7 +264,7 @@ class Train:
     """Training steps of one optimizer, twenty in one scan."""
 
     def __init__(self, inputs, variant, args):
-        optimizer = args["optimizer"]
+        optimizer, k = args["optimizer"], inputs.settings["k"]
         self.data = data_of(inputs)
         gradient = gradient_of(mlp(jax.nn.sigmoid))
         sam = sam_of(gradient, inputs.settings["rho"])
@@ -282,7 +282,7 @@ class Train:
             elif optimizer == "sgd-sam":
                 w = w - 0.1 * sam(w, x, y, g)[1]
             else:
-                u, state = lstm_update(phi, g, state)
+                u, state = lstm_update(phi, g, state, k)
                 w = w + u
             return (w, state), loss
 

@@ -2,13 +2,35 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
+import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
 import { firstBatch, serve } from "./protocol.mjs";
 
 await init("wasm");
 defaultDevice("wasm");
 
-const SHAPES = [[20, 784], [20], [10, 20], [10]];
+const MLP_SHAPES = [[20, 784], [20], [10, 20], [10]];
+
+function mlp(activation, [w1, b1, w2, b2], x) {
+  const hidden = activation(np.matmul(x, w1.transpose()).add(b1));
+  return np.matmul(hidden, w2.transpose()).add(b2);
+}
+
+/** Images as [batch, channels, height, width], the order jax-js convolves; Lowland has channels last. */
+function cnn([w1, b1, w2, b2, w3, b3], x) {
+  const layer = (input, w, b, filters) => {
+    const kernel = w.transpose([0, 3, 1, 2]);
+    const y = lax.conv(input, kernel, [1, 1], "VALID").add(b.reshape([filters, 1, 1]));
+    // where images are blank y is exactly 0, where nn.relu has a slope and all others have none
+    const active = np.where(np.greater(y.ref, 0), y, 0);
+    return lax.reduceWindow(active, np.max, [2, 2], [2, 2]);
+  };
+  const rows = x.shape[0];
+  const images = x.reshape([rows, 1, 28, 28]);
+  const features = layer(layer(images, w1, b1, 16), w2, b2, 32)
+    .transpose([0, 2, 3, 1])
+    .reshape([rows, -1]);
+  return np.matmul(features, w3.transpose()).add(b3);
+}
 
 function gradient(inputs, { model }) {
   const flat = inputs.arrays[`params.${model}`];
@@ -17,17 +39,19 @@ function gradient(inputs, { model }) {
   const x = np.array(batch.x).reshape([rows, inputSize]);
   const labels = nn.oneHot(np.array(batch.y, { dtype: np.int32 }), 10);
   let offset = 0;
-  const params = SHAPES.map((shape) => {
+  const params = (model === "cnn" ? inputs.settings.cnnShapes : MLP_SHAPES).map((shape) => {
     const size = shape.reduce((a, b) => a * b);
     offset += size;
     return np.array(flat.slice(offset - size, offset)).reshape(shape);
   });
-  const activation = model === "mlp" ? nn.sigmoid : nn.relu;
-  const loss = ([w1, b1, w2, b2], images, targets) => {
-    const hidden = activation(np.matmul(images, w1.transpose()).add(b1));
-    const logits = np.matmul(hidden, w2.transpose()).add(b2);
-    return nn.logSoftmax(logits).mul(targets).sum().mul(-1 / rows);
-  };
+  const logits = (w, images) =>
+    model === "cnn" ? cnn(w, images) : mlp(model === "mlp" ? nn.sigmoid : nn.relu, w, images);
+  const loss = (w, images, targets) =>
+    nn
+      .logSoftmax(logits(w, images))
+      .mul(targets)
+      .sum()
+      .mul(-1 / rows);
   const compiled = jit(valueAndGrad(loss));
   const evaluate = () =>
     compiled(

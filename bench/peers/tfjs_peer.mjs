@@ -5,7 +5,7 @@ import { firstBatch, serve } from "./protocol.mjs";
 
 // the packages' ES modules cannot be loaded by Node, their CommonJS builds can
 const require = createRequire(import.meta.url);
-const tf = require("@tensorflow/tfjs-core");
+const tf = require("@tensorflow/tfjs");
 const wasm = require("@tensorflow/tfjs-backend-wasm");
 wasm.setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm"))}/`);
 await tf.setBackend("wasm");
@@ -55,7 +55,7 @@ function gradient(inputs, { model }) {
 serve(
   {
     name: "TensorFlow.js",
-    versions: { "tfjs-core": tf.version_core, backend: `wasm ${wasm.version_wasm}`, node: process.versions.node },
+    versions: { tfjs: tf.version_core, backend: `wasm ${wasm.version_wasm}`, node: process.versions.node },
     threads: wasm.getThreadsCount(),
     variants: { gradient: ["wasm"] },
   },

@@ -1,8 +1,10 @@
 """PyTorch on the benchmark's work: eager, or torch.compile on the parts that a user would compile."""
 
 import math
+import multiprocessing
 import os
 import sys
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -88,7 +90,7 @@ def sam_gradient_of(gradient, rho):
 # the LSTM optimizer
 
 PHI_SHAPES = [(22, 80), (80,), (40, 80), (80,), (20, 1), (1,)]
-SCALE, K = 0.01, 5
+SCALE = 0.01
 
 
 def cell(x, h, c, w, b):
@@ -97,22 +99,22 @@ def cell(x, h, c, w, b):
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-def log_and_sign(g):
+def log_and_sign(g, k):
     size = g.abs()
-    large = size >= math.exp(-K)
-    log = torch.where(large, size.clamp_min(1e-30).log() / K, -1.0)
-    return torch.stack([log, torch.where(large, g.sign(), math.exp(K) * g)], 1)
+    large = size >= math.exp(-k)
+    log = torch.where(large, size.clamp_min(1e-30).log() / k, -1.0)
+    return torch.stack([log, torch.where(large, g.sign(), math.exp(k) * g)], 1)
 
 
-def lstm_update(phi, g, state):
+def lstm_update(phi, g, state, k):
     w1, b1, w2, b2, w, b = phi
     h1, c1, h2, c2 = state
-    h1, c1 = cell(log_and_sign(g), h1, c1, w1, b1)
+    h1, c1 = cell(log_and_sign(g, k), h1, c1, w1, b1)
     h2, c2 = cell(h1, h2, c2, w2, b2)
     return SCALE * torch.addmm(b, h2, w).view(-1), (h1, c1, h2, c2)
 
 
-def onednn_update(phi):
+def onednn_update(phi, k):
     """The same by torch.nn.LSTM, which runs on oneDNN: its gates are i, f, g, o, and its forget bias has the +1."""
     order = torch.cat([torch.arange(20) + 20 * gate for gate in (0, 2, 1, 3)])
     lstm = torch.nn.LSTM(2, 20, num_layers=2)
@@ -127,7 +129,7 @@ def onednn_update(phi):
 
     def update(_phi, g, state):
         h, c = state
-        top, state = lstm(log_and_sign(g)[None], (h, c))
+        top, state = lstm(log_and_sign(g, k)[None], (h, c))
         return SCALE * torch.addmm(phi[5], top[0], phi[4]).view(-1), state
 
     return update
@@ -168,10 +170,10 @@ class LstmStep:
         self.g = torch.from_numpy(inputs["lstm.gradient"][:n].copy())
         if variant == "nn.LSTM":
             self.zero = lambda: (torch.zeros(2, n, 20), torch.zeros(2, n, 20))
-            update = onednn_update(self.phi)
+            update = onednn_update(self.phi, inputs.settings["k"])
         else:
             self.zero = lambda: zero_state(n)
-            update = lstm_update
+            update = partial(lstm_update, k=inputs.settings["k"])
 
         def step(phi, w, g, state):
             u, state = update(phi, g, state)
@@ -207,7 +209,7 @@ class Meta:
         self.initial_phi = inputs["phi"]
         self.gradient = gradient_of(mlp(torch.sigmoid)[0], variant)
         self.sam = None if args["regularizer"] == "none" else sam_gradient_of(self.gradient, inputs.settings["rho"])
-        self.update = compiled(lstm_update, variant)
+        self.update = compiled(partial(lstm_update, k=inputs.settings["k"]), variant)
         self.reset()
 
     def reset(self):
@@ -229,7 +231,8 @@ class Meta:
         r, meta_loss = self.sam(params, x, y, g)
         return loss, flatten(g), meta_loss, flatten(r)
 
-    def outer(self):
+    def window_gradient(self):
+        """The meta-gradient of the next window, and the losses met; φ stays as it is."""
         updates, terms, losses, meta_losses = [], [], [], []
         w, state = self.w, self.state
         for t in range(self.window + 1):
@@ -243,14 +246,21 @@ class Meta:
                 w = w + u.detach()
         cotangents = list(torch.stack(terms[1:]).flip(0).cumsum(0).flip(0))
         gradient = torch.autograd.grad(updates, self.phi, cotangents)
-        for p, g in zip(self.phi, gradient):
-            p.grad = g
-        self.adam.step()
         self.w, self.state = w, tuple(s.detach() for s in state)
         self.step += self.window
         if self.step >= self.horizon:
             self.restart()
-        return torch.stack(losses), torch.stack(meta_losses), flatten(gradient)
+        return flatten(gradient), torch.stack(losses), torch.stack(meta_losses)
+
+    def outer(self):
+        gradient, losses, meta_losses = self.window_gradient()
+        self.adam_step(gradient)
+        return losses, meta_losses, gradient
+
+    def adam_step(self, gradient):
+        for p, g in zip(self.phi, gradient.split([p.numel() for p in self.phi])):
+            p.grad = g.view(p.shape)
+        self.adam.step()
 
     def check(self):
         self.reset()
@@ -271,6 +281,42 @@ class Meta:
             self.outer()
 
 
+class MetaPair(Meta):
+    """The same on two instances, each in a process and a thread of its own, their meta-gradients averaged: what
+    DistributedDataParallel does, without its machinery."""
+
+    def __init__(self, inputs, variant, args):
+        super().__init__(inputs, "plain", {**args, "threads": 1})
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        other = context.Process(target=second_instance, args=(theirs, inputs, args), daemon=True)
+        other.start()
+
+    def outer(self):
+        self.pipe.send(("window", flatten(self.phi).detach().numpy()))
+        gradient, losses, meta_losses = self.window_gradient()
+        gradient = (gradient + torch.from_numpy(self.pipe.recv())) / 2
+        self.adam_step(gradient)
+        return losses, meta_losses, gradient
+
+    def check(self):
+        self.pipe.send(("reset", None))
+        outputs = super().check()
+        self.pipe.send(("reset", None))
+        return outputs
+
+
+def second_instance(pipe, inputs, args):
+    work = Meta(inputs, "plain", {**args, "threads": 1})
+    while True:
+        message, phi = pipe.recv()
+        if message == "reset":
+            work.reset()
+            continue
+        work.phi = [p.requires_grad_() for p in tensors(phi, PHI_SHAPES)]
+        pipe.send(work.window_gradient()[0].numpy())
+
+
 class Train:
     """Training steps of one optimizer, minibatches drawn from memory."""
 
@@ -284,7 +330,7 @@ class Train:
         self.gradient = gradient_of(mlp(torch.sigmoid)[0], variant)
         self.sam = sam_gradient_of(self.gradient, inputs.settings["rho"])
         self.phi = tensors(inputs["phi"], PHI_SHAPES)
-        self.update = compiled(lstm_update, variant)
+        self.update = compiled(partial(lstm_update, k=inputs.settings["k"]), variant)
         self.reset()
 
     def reset(self):
@@ -367,7 +413,7 @@ FIGURES = {"gradient": Gradient, "lstm-step": LstmStep, "meta": Meta, "train": T
 VARIANTS = {
     "gradient": ["plain", "compile"],
     "lstm-step": ["plain", "compile", "nn.LSTM"],
-    "meta": ["plain", "compile"],
+    "meta": ["plain", "compile", "2 processes"],
     "train": ["plain", "compile"],
     "pga": ["plain", "compile"],
 }
@@ -379,6 +425,10 @@ if __name__ == "__main__":
             "versions": {"torch": torch.__version__, "python": sys.version.split()[0]},
             "threads": THREADS,
             "variants": VARIANTS,
+            # iterations of this variant are two windows, one an instance
+            "unitsPerIteration": {"meta": {"2 processes": 2}},
         },
-        lambda inputs, figure, variant, args: FIGURES[figure](inputs, variant, args),
+        lambda inputs, figure, variant, args: (MetaPair if variant == "2 processes" else FIGURES[figure])(
+            inputs, variant, args
+        ),
     )
