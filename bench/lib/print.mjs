@@ -70,12 +70,17 @@ export function markdown(result) {
         const peer = peers.find((entry) => entry.name === name);
         return peer === undefined ? "" : `${short(peer.best)} (${peer.timesSlower.best.toFixed(1)}×)`;
       };
-      return [`${title}: ${row.name}`, row.unit, `**${short(row.lowland.best)}**`, ...names.map(cell)];
+      return [
+        `${title}: ${row.name}`,
+        row.unit,
+        `**${short(row.lowland.best)}** (${row.lowland.threads})`,
+        ...names.map(cell),
+      ];
     }),
   );
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [
-    line(["", "unit", "Lowland", ...names]),
+    line(["", "unit", "Lowland (threads)", ...names]),
     line(["---", "---", "---:", ...names.map(() => "---:")]),
     ...rows.map(line),
   ].join("\n");
