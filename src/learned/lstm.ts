@@ -25,7 +25,8 @@ export const lstmParameters = {
     min: 1,
     max: 20,
     integer: true,
-    description: "LogAndSign: gradients below e^-k are passed linearly (10 as in the 2016 paper; its code has 5)",
+    description:
+      "LogAndSign: gradients below e^-k are passed linearly (10 as in the 2016 paper; its code has 5)",
   },
   scale: { default: 0.01, exclusiveMin: 0, description: "factor of the output" },
   outputInit: {
