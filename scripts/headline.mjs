@@ -40,4 +40,7 @@ const text = [
 const readme = readFileSync("README.md", "utf8");
 const pattern = /<!-- headline -->[\s\S]*<!-- \/headline -->/;
 if (!pattern.test(readme)) throw new Error("README.md has no <!-- headline --> markers");
-writeFileSync("README.md", readme.replace(pattern, () => `<!-- headline -->\n\n${text}\n\n<!-- /headline -->`));
+writeFileSync(
+  "README.md",
+  readme.replace(pattern, () => `<!-- headline -->\n\n${text}\n\n<!-- /headline -->`),
+);
