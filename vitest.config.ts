@@ -1,11 +1,16 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
+/** File for a JSON report beside the usual output; .ci/run counts from it. */
+const report = process.env.LOWLAND_TEST_REPORT;
+
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"],
+    include: ["{src,test,examples}/**/*.test.ts"],
     pool: "forks",
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    reporters: report === undefined ? ["default"] : ["default", "json"],
+    ...(report !== undefined && { outputFile: { json: report } }),
   },
 });
 
