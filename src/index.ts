@@ -98,6 +98,8 @@ export { readMetrics } from "./runs/metrics.ts";
 export { findCheckpoint, isRunDirectory } from "./runs/run-directory.ts";
 export { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./runs/safetensors.ts";
 // sharpness
+export { type HessianEigenvalues, hessianEigenvalues } from "./sharpness/eigenvalues.ts";
+export { type Landscape, type LandscapeOptions, landscape } from "./sharpness/landscape.ts";
 export {
   measureSharpness,
   type RadiusSharpness,
@@ -106,7 +108,15 @@ export {
 } from "./sharpness/measure.ts";
 export { type PgaOptions, type PgaQuantity, pga } from "./sharpness/pga.ts";
 export { type TopEigenvalue, type TopEigenvalueOptions, topEigenvalue } from "./sharpness/spectrum.ts";
+export { hessianTrace, type TraceEstimate } from "./sharpness/trace.ts";
 export { classificationTask } from "./tasks/classification.ts";
 export { defineTask, type TaskDefinition } from "./tasks/define.ts";
 export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/registry.ts";
-export type { Evaluation, Known, Objective, Split, Task } from "./tasks/types.ts";
+export {
+  type Evaluation,
+  frozenAt,
+  type Known,
+  type Objective,
+  type Split,
+  type Task,
+} from "./tasks/types.ts";
