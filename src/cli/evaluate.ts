@@ -1,13 +1,19 @@
 import { availableParallelism } from "node:os";
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
-import type { NamedMethod } from "../evaluation/jobs.ts";
+import type { Job, NamedMethod } from "../evaluation/jobs.ts";
 import type { Results } from "../evaluation/results.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag, list, radii, seeds } from "./flags.ts";
+import { dataDirFlag, integer, jsonFlag, list, positive, radii, seeds } from "./flags.ts";
 import { Progress } from "./progress.ts";
-import { evaluationTable, sharpnessTable } from "./results-tables.ts";
+import {
+  atLossTable,
+  evaluationTable,
+  landscapeTable,
+  sharpnessTable,
+  spectrumTable,
+} from "./results-tables.ts";
 
 /** Flags that `evaluate` and `sharpness` have in common. */
 const gridFlags = {
@@ -63,6 +69,23 @@ interface SharpnessFlags extends GridFlags {
   readonly steps: number[];
   readonly radii: number[];
   readonly examples: number;
+  readonly trace: boolean;
+  readonly eigenvalues?: number;
+  readonly landscape?: "1d" | "2d";
+  readonly atLoss?: number[];
+  readonly atLossEvery: number;
+}
+
+/** Parses how many eigenvalues: 1 to 20. */
+function eigenvalueCount(text: string): number {
+  const value = integer(1)(text);
+  if (value > 20) {
+    throw new LowlandError(
+      "E_USAGE",
+      `must be an integer from 1 to 20, not ${JSON.stringify(text)}; correct it`,
+    );
+  }
+  return value;
 }
 
 const stepsFlag = (fallback: string) =>
@@ -109,19 +132,66 @@ export const sharpness: Command<CliContext> = buildCommand({
         brief: "Training examples to measure on",
         placeholder: "n",
       },
+      trace: {
+        kind: "boolean",
+        default: false,
+        brief: "Also estimate the Hessian trace",
+        withNegated: false,
+      },
+      eigenvalues: {
+        kind: "parsed",
+        parse: eigenvalueCount,
+        optional: true,
+        brief: "Also this many of the largest and of the smallest Hessian eigenvalues, at most 20",
+        placeholder: "k",
+      },
+      landscape: {
+        kind: "enum",
+        values: ["1d", "2d"],
+        optional: true,
+        brief: "Also the loss along one or two filter-normalized directions; 2d for the first seed",
+      },
+      atLoss: {
+        kind: "parsed",
+        parse: list(positive),
+        optional: true,
+        brief: "Also measure where the loss on those examples is first below each of these values",
+        placeholder: "list",
+      },
+      atLossEvery: {
+        kind: "parsed",
+        parse: integer(1),
+        default: "10",
+        brief: "Steps from one look at that loss to the next",
+        placeholder: "n",
+      },
     },
   },
   async func(this: CliContext, flags: SharpnessFlags): Promise<void> {
-    const { radii, examples, steps } = flags;
+    const { radii, examples, steps, trace, eigenvalues, landscape, atLoss, atLossEvery } = flags;
     const results = await measure(this, flags, {
       kind: "sharpness",
       title: "Sharpness",
-      sharpness: { radii, examples, steps },
+      sharpness: {
+        radii,
+        examples,
+        steps,
+        ...(trace && { trace }),
+        ...(eigenvalues !== undefined && { eigenvalues }),
+        ...(landscape !== undefined && { landscape: landscape === "1d" ? 1 : 2 }),
+        ...(atLoss !== undefined && { atLoss: { losses: [...new Set(atLoss)], every: atLossEvery } }),
+      },
     });
     if (!flags.json) {
-      print(this, evaluationTable(results.evaluations));
-      print(this, "");
-      print(this, sharpnessTable(results.sharpness));
+      const atLossRecords = results.sharpnessAtLoss ?? [];
+      const tables = [
+        evaluationTable(results.evaluations),
+        sharpnessTable(results.sharpness),
+        atLossRecords.length > 0 ? atLossTable(atLossRecords) : undefined,
+        spectrumTable(results.sharpness, atLossRecords),
+        landscapeTable(results.sharpness),
+      ];
+      print(this, tables.filter((table) => table !== undefined).join("\n\n"));
     }
   },
 });
@@ -133,7 +203,7 @@ async function measure(
   what: {
     kind: "evaluate" | "sharpness";
     title: string;
-    sharpness?: { radii: number[]; examples: number; steps: number[] };
+    sharpness?: Job["sharpness"];
   },
 ): Promise<Results> {
   const { gridJobs, recordsOf } = await import("../evaluation/jobs.ts");

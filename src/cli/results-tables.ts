@@ -1,4 +1,9 @@
-import type { EvaluationRecord, SharpnessRecord } from "../evaluation/results.ts";
+import type {
+  AtLossRecord,
+  EvaluationRecord,
+  SharpnessRecord,
+  SharpnessSummary,
+} from "../evaluation/results.ts";
 import type { Estimate } from "../evaluation/statistics.ts";
 import { formatTable } from "./table.ts";
 
@@ -71,6 +76,100 @@ export function sharpnessTable(records: readonly SharpnessRecord[]): string {
         mean(at.maxGradientNorm),
       ]),
     ),
+  );
+}
+
+/** Sharpness where the training loss first fell below a value, beside how many runs got there and when. */
+export function atLossTable(records: readonly AtLossRecord[]): string {
+  return formatTable(
+    [
+      "task",
+      "optimizer",
+      "loss below",
+      "reached",
+      "at step",
+      "loss",
+      "‖g‖",
+      "λmax",
+      "radius",
+      "max loss",
+      "gap",
+      "gap − ρ‖g‖",
+      "max ‖g‖",
+    ],
+    records.flatMap(({ task, optimizer, below, maxSteps, summary }) => {
+      const reached = `${summary.reached}/${summary.seeds}`;
+      if (summary.reached === 0) {
+        return [[task, optimizer, below, `${reached} in ${maxSteps} steps`, ...Array(9).fill("—")]];
+      }
+      return summary.radii.map((at) => [
+        task,
+        optimizer,
+        below,
+        reached,
+        mean(summary.step),
+        mean(summary.loss),
+        mean(summary.gradientNorm),
+        mean(summary.topEigenvalue),
+        at.radius,
+        mean(at.maxLoss),
+        mean(at.surrogateGap),
+        mean(at.curvatureGap),
+        mean(at.maxGradientNorm),
+      ]);
+    }),
+  );
+}
+
+/** Trace and both ends of the spectrum, means over seeds; undefined where nothing of it was measured. */
+export function spectrumTable(
+  records: readonly SharpnessRecord[],
+  atLoss: readonly AtLossRecord[] = [],
+): string | undefined {
+  const rows = [
+    ...records.map((record) => ({ ...record, point: `${record.steps} steps` })),
+    ...atLoss.map((record) => ({ ...record, point: `loss < ${record.below}` })),
+  ].filter(({ summary }) => summary.trace !== undefined || summary.largestEigenvalues !== undefined);
+  if (rows.length === 0) return undefined;
+  const end = (estimates: SharpnessSummary["largestEigenvalues"]): string =>
+    estimates === undefined ? "—" : estimates.map(mean).join(" ");
+  return formatTable(
+    ["task", "optimizer", "point", "trace", "largest eigenvalues", "smallest eigenvalues"],
+    rows.map(({ task, optimizer, point, summary }) => [
+      task,
+      optimizer,
+      point,
+      summary.trace === undefined ? "—" : mean(summary.trace),
+      end(summary.largestEigenvalues),
+      end(summary.smallestEigenvalues),
+    ]),
+  );
+}
+
+/** The loss at the centre and the highest at each distance from it, of the first seed that has a landscape. */
+export function landscapeTable(records: readonly SharpnessRecord[]): string | undefined {
+  const rows = records.flatMap(({ task, optimizer, steps, seeds }) => {
+    const drawn = seeds.find(({ landscape }) => landscape !== undefined)?.landscape;
+    if (drawn === undefined) return [];
+    const { dimensions, coordinates, losses } = drawn;
+    const radius = coordinates.at(-1)!;
+    const points = coordinates.length;
+    const highest = (share: number): string => {
+      const within = losses.filter((_, place) => {
+        const a = coordinates[place % points]!;
+        const b = dimensions === 1 ? 0 : coordinates[Math.floor(place / points)]!;
+        return Math.max(Math.abs(a), Math.abs(b)) <= share * radius * (1 + 1e-9);
+      });
+      return within.length === 0 || within.includes(null)
+        ? "—"
+        : significant(Math.max(...(within as number[])));
+    };
+    return [[task, optimizer, steps, `${dimensions}d`, radius, ...[0, 0.25, 0.5, 1].map(highest)]];
+  });
+  if (rows.length === 0) return undefined;
+  return formatTable(
+    ["task", "optimizer", "steps", "landscape", "radius", "centre", "to r/4", "to r/2", "to r"],
+    rows,
   );
 }
 

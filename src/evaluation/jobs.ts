@@ -1,11 +1,20 @@
 import type { StoreOptions } from "../data/datasets.ts";
+import type { Vector } from "../kernels/types.ts";
 import { foldIn, key } from "../random/key.ts";
-import { measureSharpness, type Sharpness } from "../sharpness/measure.ts";
+import { withScratch } from "../regularizers/scratch.ts";
+import { measurePoint, type PointMeasures, type PointSharpness } from "../sharpness/point.ts";
 import { loadTask } from "../tasks/registry.ts";
-import type { Task } from "../tasks/types.ts";
+import type { Objective, Task } from "../tasks/types.ts";
 import { loadMethod, type Method } from "./optimizers.ts";
-import type { EvaluationRecord, EvaluationSeed, SharpnessRecord, SharpnessSeed } from "./results.ts";
-import { summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+import type {
+  AtLossRecord,
+  AtLossSeed,
+  EvaluationRecord,
+  EvaluationSeed,
+  SharpnessRecord,
+  SharpnessSeed,
+} from "./results.ts";
+import { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
 import { type TrainingRun, trainRun } from "./train.ts";
 
 /** Seed of the examples that sharpness is measured on, the same in every run. */
@@ -19,12 +28,16 @@ export interface Job {
   /** Numbers of steps after which the run is evaluated, the largest being its length. */
   readonly steps: readonly number[];
   readonly seed: number;
-  readonly sharpness?: {
-    readonly radii: readonly number[];
+  readonly sharpness?: PointMeasures & {
     /** Training examples it is measured on. */
     readonly examples: number;
     /** After which of `steps`. */
     readonly steps: readonly number[];
+    /**
+     * Also where the loss on those examples is first below each of these values, looked at every `every` steps: one
+     * gradient on the examples a look.
+     */
+    readonly atLoss?: { readonly losses: readonly number[]; readonly every: number };
   };
 }
 
@@ -33,7 +46,9 @@ export interface JobResult {
   readonly job: Job;
   readonly group: Method["group"];
   readonly training: TrainingRun;
-  readonly sharpness: readonly ({ readonly step: number } & Sharpness)[];
+  readonly sharpness: readonly ({ readonly step: number } & PointSharpness)[];
+  /** One for each value of `atLoss` that was reached. */
+  readonly atLoss?: readonly ({ readonly below: number; readonly step: number } & PointSharpness)[];
 }
 
 /** Does jobs in this thread; tasks stay open from job to job. */
@@ -57,8 +72,18 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
     async run(job, { onProgress, signal } = {}) {
       const task = await once(tasks, job.task, () => loadTask(job.task, options));
       const method = await once(methods, job.spec, () => loadMethod(job.spec));
-      const sharpness: ({ readonly step: number } & Sharpness)[] = [];
+      const sharpness: ({ readonly step: number } & PointSharpness)[] = [];
+      const atLoss: ({ readonly below: number; readonly step: number } & PointSharpness)[] = [];
       const total = Math.max(...job.steps);
+      const examples = (count: number): Objective =>
+        task.fixedObjective({ split: "train", count, key: key(SHARPNESS_EXAMPLES_SEED) });
+      const measureAt = (params: Vector, step: number, measures: NonNullable<Job["sharpness"]>) =>
+        measurePoint(examples(measures.examples), params, {
+          ...measures,
+          key: foldIn(key(SHARPNESS_EXAMPLES_SEED), job.seed + 1),
+          onProgress: (note) => onProgress?.(step / Math.max(1, total), note),
+          ...(signal && { signal }),
+        });
       const training = await trainRun(task, method, {
         steps: job.steps,
         seed: job.seed,
@@ -66,22 +91,24 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
         onProgress: (done, loss) => onProgress?.(done / total, `step ${done}, loss ${loss.toFixed(3)}`),
         async at(params, step) {
           if (job.sharpness === undefined || !job.sharpness.steps.includes(step)) return;
-          const objective = task.fixedObjective({
-            split: "train",
-            count: job.sharpness.examples,
-            key: key(SHARPNESS_EXAMPLES_SEED),
-          });
-          const measured = await measureSharpness(objective, params, {
-            radii: job.sharpness.radii,
-            key: foldIn(key(SHARPNESS_EXAMPLES_SEED), job.seed + 1),
-            onProgress: ({ done, total }) =>
-              onProgress?.(step / Math.max(step, total), `sharpness ${done}/${total} gradients`),
-            ...(signal && { signal }),
-          });
-          sharpness.push({ step, ...measured });
+          sharpness.push({ step, ...(await measureAt(params, step, job.sharpness)) });
+        },
+        async watch(params, step) {
+          const wanted = job.sharpness?.atLoss;
+          if (job.sharpness === undefined || wanted === undefined || step % wanted.every !== 0) return;
+          const missing = wanted.losses.filter((below) => !atLoss.some((point) => point.below === below));
+          if (missing.length === 0) return;
+          const objective = examples(job.sharpness.examples);
+          const loss = withScratch(params, 1, ([gradient]) =>
+            objective.lossAndGradient(params, key(0), gradient!),
+          );
+          const reached = missing.filter((below) => loss < below);
+          if (reached.length === 0) return;
+          const measured = await measureAt(params, step, job.sharpness);
+          atLoss.push(...reached.map((below) => ({ below, step, ...measured })));
         },
       });
-      return { job, group: method.group, training, sharpness };
+      return { job, group: method.group, training, sharpness, ...(job.sharpness?.atLoss && { atLoss }) };
     },
   };
 }
@@ -92,7 +119,7 @@ export interface NamedMethod {
   readonly spec: string;
 }
 
-/** Every job of a grid: tasks × methods × seeds. */
+/** Every job of a grid: tasks × methods × seeds. Of two-dimensional landscapes only the first seed's are drawn. */
 export function gridJobs(grid: {
   readonly tasks: readonly string[];
   readonly methods: readonly NamedMethod[];
@@ -103,20 +130,33 @@ export function gridJobs(grid: {
   const { tasks, methods, steps, seeds, sharpness } = grid;
   return tasks.flatMap((task) =>
     methods.flatMap(({ spec }) =>
-      seeds.map((seed) => ({ task, spec, steps, seed, ...(sharpness && { sharpness }) })),
+      seeds.map((seed, i) => ({
+        task,
+        spec,
+        steps,
+        seed,
+        ...(sharpness && { sharpness: i === 0 ? sharpness : withoutPlane(sharpness) }),
+      })),
     ),
   );
+}
+
+function withoutPlane(sharpness: NonNullable<Job["sharpness"]>): NonNullable<Job["sharpness"]> {
+  if (sharpness.landscape !== 2) return sharpness;
+  const { landscape, ...others } = sharpness;
+  return others;
 }
 
 /** Groups the results of a grid into records over seeds, in the order of tasks, methods and steps. */
 export function recordsOf(
   results: readonly JobResult[],
   methods: readonly NamedMethod[],
-): { evaluations: EvaluationRecord[]; sharpness: SharpnessRecord[] } {
+): { evaluations: EvaluationRecord[]; sharpness: SharpnessRecord[]; sharpnessAtLoss?: AtLossRecord[] } {
   const nameOf = new Map(methods.map(({ name, spec }) => [spec, name]));
   const groups = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec]));
   const evaluations: EvaluationRecord[] = [];
   const sharpness: SharpnessRecord[] = [];
+  const sharpnessAtLoss: AtLossRecord[] = [];
   for (const group of groups.values()) {
     const { job, group: kind } = group[0]!;
     const { task, spec } = job;
@@ -139,8 +179,21 @@ export function recordsOf(
       const measured = group.map((result) => sharpnessSeed(result, steps));
       sharpness.push({ task, optimizer, steps, seeds: measured, summary: summarizeSharpness(measured) });
     }
+    const { losses, every } = job.sharpness?.atLoss ?? { losses: [], every: 1 };
+    for (const below of losses) {
+      const seeds = group.map((result) => atLossSeed(result, below));
+      sharpnessAtLoss.push({
+        task,
+        optimizer,
+        below,
+        every,
+        maxSteps: Math.max(...job.steps),
+        seeds,
+        summary: summarizeAtLoss(seeds),
+      });
+    }
   }
-  return { evaluations, sharpness };
+  return { evaluations, sharpness, ...(sharpnessAtLoss.length > 0 && { sharpnessAtLoss }) };
 }
 
 function evaluationSeed({ job, training }: JobResult, steps: number): EvaluationSeed {
@@ -165,8 +218,33 @@ function sharpnessSeed({ job, sharpness }: JobResult, steps: number): SharpnessS
   if (measured === undefined) {
     return { seed: job.seed, loss: null, gradientNorm: null, topEigenvalue: null, radii: [], diverged: true };
   }
-  const { loss, gradientNorm, topEigenvalue, radii } = measured;
-  return { seed: job.seed, loss, gradientNorm, topEigenvalue: topEigenvalue.value, radii };
+  return pointSeed(job.seed, measured);
+}
+
+function atLossSeed({ job, training, atLoss }: JobResult, below: number): AtLossSeed {
+  const measured = atLoss?.find((point) => point.below === below);
+  if (measured !== undefined) return { ...pointSeed(job.seed, measured), step: measured.step };
+  const nothing = { loss: null, gradientNorm: null, topEigenvalue: null, radii: [] };
+  const diverged = training.divergedAt !== undefined;
+  return { seed: job.seed, step: null, ...nothing, ...(diverged && { diverged }) };
+}
+
+function pointSeed(seed: number, measured: PointSharpness): SharpnessSeed {
+  const { loss, gradientNorm, topEigenvalue, radii, trace, eigenvalues, landscape } = measured;
+  const { dimensions, coordinates, losses } = landscape ?? {};
+  return {
+    seed,
+    loss,
+    gradientNorm,
+    topEigenvalue: topEigenvalue.value,
+    radii,
+    ...(trace && { trace: trace.value, traceStandardError: trace.standardError }),
+    ...(eigenvalues && {
+      largestEigenvalues: eigenvalues.largest,
+      smallestEigenvalues: eigenvalues.smallest,
+    }),
+    ...(dimensions && coordinates && losses && { landscape: { dimensions, coordinates, losses } }),
+  };
 }
 
 function groupBy<T>(items: readonly T[], id: (item: T) => string): Map<string, T[]> {

@@ -39,6 +39,8 @@ export interface Results {
   readonly metaTraining: readonly MetaTrainingRecord[];
   readonly evaluations: readonly EvaluationRecord[];
   readonly sharpness: readonly SharpnessRecord[];
+  /** Sharpness at equal training loss, where it was asked for. */
+  readonly sharpnessAtLoss?: readonly AtLossRecord[];
   readonly comparisons: readonly Comparison[];
 }
 
@@ -122,7 +124,47 @@ export interface SharpnessSeed {
   readonly gradientNorm: Measured;
   readonly topEigenvalue: Measured;
   readonly radii: readonly RadiusMeasures[];
+  /** Trace of the Hessian, and its standard error over random probes. */
+  readonly trace?: Measured;
+  readonly traceStandardError?: Measured;
+  /** Hessian eigenvalues: the most positive in descending order, the most negative in ascending order. */
+  readonly largestEigenvalues?: readonly Measured[];
+  readonly smallestEigenvalues?: readonly Measured[];
+  readonly landscape?: LandscapeRecord;
   readonly diverged?: boolean;
+}
+
+/** Losses along one or two filter-normalized random directions: in two, at place j·points + i for (aᵢ, aⱼ). */
+export interface LandscapeRecord {
+  readonly dimensions: 1 | 2;
+  /** Multiples of the directions, ascending, the same on both axes. */
+  readonly coordinates: readonly number[];
+  readonly losses: readonly Measured[];
+}
+
+/** Sharpness where the training loss of one optimizer on one task first fell below a value, over seeds. */
+export interface AtLossRecord {
+  readonly task: string;
+  readonly optimizer: string;
+  /** The value the loss on the examples of the measurement is below. */
+  readonly below: number;
+  /** The loss was looked at every so many steps: `step` is a multiple of it. */
+  readonly every: number;
+  /** Length of the runs: those that never got there by then have no measures. */
+  readonly maxSteps: number;
+  readonly seeds: readonly AtLossSeed[];
+  readonly summary: AtLossSummary;
+}
+
+export interface AtLossSeed extends SharpnessSeed {
+  /** Null where the run never got there. */
+  readonly step: number | null;
+}
+
+/** Over the seeds that got there. */
+export interface AtLossSummary extends SharpnessSummary {
+  readonly reached: number;
+  readonly step: Estimate;
 }
 
 /** Measures in the L2 ball of one radius ρ around w. */
@@ -145,6 +187,9 @@ export interface SharpnessSummary {
   readonly gradientNorm: Estimate;
   readonly topEigenvalue: Estimate;
   readonly radii: readonly RadiusSummary[];
+  readonly trace?: Estimate;
+  readonly largestEigenvalues?: readonly Estimate[];
+  readonly smallestEigenvalues?: readonly Estimate[];
 }
 
 export type RadiusSummary = { readonly radius: number } & {
@@ -190,6 +235,40 @@ const radiusOf = <T extends z.ZodType>(value: T) =>
     maxGradientNorm: value,
     curvatureGap: value,
   });
+
+const sharpnessSeed = {
+  seed: z.int(),
+  loss: measured,
+  gradientNorm: measured,
+  topEigenvalue: measured,
+  radii: z.array(radiusOf(measured)),
+  trace: measured.exactOptional(),
+  traceStandardError: measured.exactOptional(),
+  largestEigenvalues: z.array(measured).exactOptional(),
+  smallestEigenvalues: z.array(measured).exactOptional(),
+  landscape: z
+    .looseObject({
+      dimensions: z.union([z.literal(1), z.literal(2)]),
+      coordinates: z.array(z.number()).min(2),
+      losses: z.array(measured),
+    })
+    .refine(({ dimensions, coordinates, losses }) => losses.length === coordinates.length ** dimensions, {
+      message: "a landscape needs one loss for each point",
+    })
+    .exactOptional(),
+  diverged: z.boolean().exactOptional(),
+};
+const sharpnessSummary = {
+  seeds: count,
+  diverged: count,
+  loss: estimateSchema,
+  gradientNorm: estimateSchema,
+  topEigenvalue: estimateSchema,
+  radii: z.array(radiusOf(estimateSchema)),
+  trace: estimateSchema.exactOptional(),
+  largestEigenvalues: z.array(estimateSchema).exactOptional(),
+  smallestEigenvalues: z.array(estimateSchema).exactOptional(),
+};
 
 const schema: z.ZodType<Results> = z.looseObject({
   schemaVersion: z.literal(1),
@@ -251,26 +330,23 @@ const schema: z.ZodType<Results> = z.looseObject({
   sharpness: z.array(
     z.looseObject({
       ...located,
-      seeds: z.array(
-        z.looseObject({
-          seed: z.int(),
-          loss: measured,
-          gradientNorm: measured,
-          topEigenvalue: measured,
-          radii: z.array(radiusOf(measured)),
-          diverged: z.boolean().exactOptional(),
-        }),
-      ),
-      summary: z.looseObject({
-        seeds: count,
-        diverged: count,
-        loss: estimateSchema,
-        gradientNorm: estimateSchema,
-        topEigenvalue: estimateSchema,
-        radii: z.array(radiusOf(estimateSchema)),
-      }),
+      seeds: z.array(z.looseObject(sharpnessSeed)),
+      summary: z.looseObject(sharpnessSummary),
     }),
   ),
+  sharpnessAtLoss: z
+    .array(
+      z.looseObject({
+        task: z.string(),
+        optimizer: z.string(),
+        below: z.number(),
+        every: count,
+        maxSteps: count,
+        seeds: z.array(z.looseObject({ ...sharpnessSeed, step: count.nullable() })),
+        summary: z.looseObject({ ...sharpnessSummary, reached: count, step: estimateSchema }),
+      }),
+    )
+    .exactOptional(),
   comparisons: z.array(
     z.looseObject({
       task: z.string(),

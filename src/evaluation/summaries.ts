@@ -1,4 +1,6 @@
 import type {
+  AtLossSeed,
+  AtLossSummary,
   Comparison,
   EvaluationSeed,
   EvaluationSummary,
@@ -48,6 +50,30 @@ export function summarizeSharpness(seeds: readonly SharpnessSeed[]): SharpnessSu
         curvatureGap: over("curvatureGap"),
       };
     }),
+    ...(seeds.some((seed) => seed.trace !== undefined) && {
+      trace: estimate(seeds.map((seed) => seed.trace)),
+    }),
+    ...spectrumEnd(seeds, "largestEigenvalues"),
+    ...spectrumEnd(seeds, "smallestEigenvalues"),
+  };
+}
+
+/** Estimates of the first, second, … eigenvalue at one end, where they were measured. */
+function spectrumEnd(
+  seeds: readonly SharpnessSeed[],
+  end: "largestEigenvalues" | "smallestEigenvalues",
+): Pick<SharpnessSummary, typeof end> {
+  const count = Math.max(...seeds.map((seed) => seed[end]?.length ?? 0));
+  if (count <= 0) return {};
+  return { [end]: Array.from({ length: count }, (_, i) => estimate(seeds.map((seed) => seed[end]?.[i]))) };
+}
+
+/** Means and 95 % intervals of an `AtLossRecord` over the seeds that got there. */
+export function summarizeAtLoss(seeds: readonly AtLossSeed[]): AtLossSummary {
+  return {
+    ...summarizeSharpness(seeds),
+    reached: seeds.filter(({ step }) => step !== null).length,
+    step: estimate(seeds.map(({ step }) => step)),
   };
 }
 

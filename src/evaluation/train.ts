@@ -43,6 +43,7 @@ export function runKeys(seed: number): { init: ReturnType<typeof key>; batches: 
  * every step in `steps`.
  *
  * @param at called with the parameters reached at every step in `steps`; they must not be changed
+ * @param watch called with the parameters at every step, the last included; they must not be changed
  * @param onProgress called now and then with the steps done; awaited, so that signals get through
  */
 export async function trainRun(
@@ -52,6 +53,7 @@ export async function trainRun(
     steps,
     seed,
     at,
+    watch,
     onProgress,
     signal,
     clock = () => performance.now(),
@@ -59,6 +61,7 @@ export async function trainRun(
     steps: readonly number[];
     seed: number;
     at?: (params: Float32Array, step: number) => void | Promise<void>;
+    watch?: (params: Float32Array, step: number) => void | Promise<void>;
     onProgress?: (done: number, loss: number) => void;
     signal?: AbortSignal;
     clock?: () => number;
@@ -83,6 +86,7 @@ export async function trainRun(
     let divergedAt: number | undefined;
     let breathed = clock();
     for (let step = 0; ; step++) {
+      await watch?.(params, step);
       if (steps.includes(step)) {
         const train = task.evaluate(params, "train");
         const test = task.evaluate(params, "test");
