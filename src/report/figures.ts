@@ -188,7 +188,8 @@ function drawing(options: FigureOptions): string {
       fontWeight: 600,
     }),
   );
-  return serialized(plot(labels), options);
+  const { title, note } = options;
+  return serialized(plot(labels), `${title}. ${note} Lines: ${lines.map(lastValue).join("; ")}.`);
 }
 
 /** Shares more than this below the lowest end are left out: differences that matter are a tenth of it. */
@@ -248,7 +249,7 @@ function marksOf({ series, points, ring }: Line, kind: "curve" | "points", shift
 }
 
 /** The SVG as text: named for assistive technology, sized by its box, coordinates to a tenth of a pixel. */
-function serialized(svg: SVGSVGElement, { title, note, lines }: FigureOptions): string {
+export function serialized(svg: SVGSVGElement, label: string): string {
   svg.querySelector("style")?.remove();
   for (const name of ["class", "width", "height", "font-family"]) svg.removeAttribute(name);
   svg.setAttribute("font-size", String(FONT_SIZE));
@@ -265,7 +266,6 @@ function serialized(svg: SVGSVGElement, { title, note, lines }: FigureOptions): 
     }
   }
   // The label goes in by hand: the serializer leaves < and > in attributes as they are.
-  const label = `${title}. ${note} Lines: ${lines.map(lastValue).join("; ")}.`;
   return html`<svg role="img" aria-label="${label}" ${raw(svg.outerHTML.slice("<svg ".length))}`.markup;
 }
 
@@ -282,7 +282,8 @@ function shortened(name: string): string {
     .trimEnd()}…`;
 }
 
-function axisNumber(value: number): string {
+/** A number as axes write it. */
+export function axisNumber(value: number): string {
   if (value >= 1e4 && value % 1e3 === 0) return `${value / 1e3}k`;
   const size = Math.abs(value);
   if (size >= 1e4 || (size > 0 && size < 1e-3))

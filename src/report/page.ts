@@ -8,6 +8,7 @@ import type {
   SharpnessRecord,
 } from "../evaluation/results.ts";
 import { figure, type Line, legend, type Point, type Series } from "./figures.ts";
+import { equalLossBlock, landscapeBlocks, spectrumBlocks } from "./flatness.ts";
 import { count, duration } from "./format.ts";
 import { cleanText, type Html, html, raw } from "./html.ts";
 import { findingsOf, groupsOf, summaryOf, unique } from "./prose.ts";
@@ -105,6 +106,7 @@ export function seriesOf(results: Results): Map<string, Series> {
   const names = unique([
     ...results.evaluations.map(({ optimizer }) => optimizer),
     ...results.sharpness.map(({ optimizer }) => optimizer),
+    ...(results.sharpnessAtLoss ?? []).map(({ optimizer }) => optimizer),
     ...results.metaTraining.map(({ name }) => name),
   ]);
   const dashes = { learned: [undefined, "12 3"], other: ["6 3.5", "2 3"] } as const;
@@ -258,7 +260,10 @@ ${metaTrainingTable(metaTraining)}`;
   return { id: "meta-training", title: "Meta-training", body };
 }
 
-function flatnessSection({ sharpness }: Results, series: ReadonlyMap<string, Series>): Section | undefined {
+function flatnessSection(
+  { sharpness, sharpnessAtLoss = [] }: Results,
+  series: ReadonlyMap<string, Series>,
+): Section | undefined {
   if (sharpness.length === 0) return undefined;
   const shown = ["maxLoss", "surrogateGap", "curvatureGap", "maxGradientNorm"] as const;
   const blocks = groupsOf(sharpness).map((records) => {
@@ -277,6 +282,9 @@ ${radiusTable(records, heading)}`;
     "Equal steps can mislead. All optimizers are measured after the same number of steps, not at the same training loss: one that has trained less, or stands where the gradient is small, can look flatter without having found flatter ground. Compare loss and gradient norm first. At small ρ the surrogate gap is almost only ρ‖g‖; the curvature gap, surrogate gap − ρ‖g‖, is the part that is curvature.",
   )}
 ${pointTable(sharpness)}
+${equalLossBlock(sharpnessAtLoss, sharpness)}
+${spectrumBlocks(sharpness, sharpnessAtLoss)}
+${landscapeBlocks(sharpness, series)}
 ${blocks}`;
   return { id: "flatness", title: "Flatness", body };
 }

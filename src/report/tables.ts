@@ -42,12 +42,13 @@ const COMPARED: Readonly<Record<string, string>> = {
 };
 
 /** A group of rows under a heading of its own. */
-interface Group {
+export interface Group {
   readonly heading: string;
   readonly rows: readonly Html[];
 }
 
-interface Column {
+/** A column of a table. */
+export interface Column {
   readonly name: string;
   readonly unit?: string | Html;
   readonly text?: boolean;
@@ -57,7 +58,7 @@ interface Column {
 const SHORT = 6;
 
 /** A captioned table in a box of its own that scrolls sideways where the page is too narrow. */
-function table(
+export function table(
   caption: string,
   columns: readonly Column[],
   groups: readonly Group[],
@@ -85,7 +86,7 @@ ${rows}</tbody>
 }
 
 /** A number over its interval. */
-function estimateCell(estimate: Estimate | undefined, format: Format, best = false): Html {
+export function estimateCell(estimate: Estimate | undefined, format: Format, best = false): Html {
   if (estimate === undefined || estimate.mean === null) return html`<td class="num">${MISSING}</td>`;
   const interval =
     estimate.low === null
@@ -94,7 +95,8 @@ function estimateCell(estimate: Estimate | undefined, format: Format, best = fal
   return html`<td class="num"><span${best ? html` class="best"` : ""}>${format(estimate.mean)}</span>${interval}</td>`;
 }
 
-function nameCell(name: string, summary?: { seeds: number; diverged: number }): Html {
+/** An optimizer's name, and how many of its runs diverged. */
+export function nameCell(name: string, summary?: { seeds: number; diverged: number }): Html {
   const note =
     summary !== undefined && summary.diverged > 0
       ? html`<span class="note">${summary.diverged} of ${summary.seeds} diverged</span>`
