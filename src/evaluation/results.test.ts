@@ -11,7 +11,7 @@ const seeds = [0.3, 0.31, 0.29].map((trainLoss, seed) => ({
   testAccuracy: 1 - trainLoss / 4,
   curve: [
     { step: 0, loss: 2.3 },
-    { step: 100, loss: trainLoss, testAccuracy: 1 - trainLoss / 4 },
+    { step: 100, loss: trainLoss, validationAccuracy: 1 - trainLoss / 4 },
   ],
 }));
 

@@ -94,11 +94,14 @@ export interface EvaluationSeed {
   readonly diverged?: boolean;
 }
 
-/** `loss` is the training loss met at that inner step; `testAccuracy` is there where it was measured. */
+/**
+ * `loss` is the mean minibatch loss since the point before; `validationAccuracy`, where it was measured, is that on the
+ * report-validation split: the test set is read for final numbers only.
+ */
 export interface CurvePoint {
   readonly step: number;
   readonly loss: Measured;
-  readonly testAccuracy?: Measured;
+  readonly validationAccuracy?: Measured;
 }
 
 export interface EvaluationSummary {
@@ -313,7 +316,7 @@ const schema: z.ZodType<Results> = z.looseObject({
           testLoss: measured,
           testAccuracy: measured.exactOptional(),
           curve: z.array(
-            z.looseObject({ step: count, loss: measured, testAccuracy: measured.exactOptional() }),
+            z.looseObject({ step: count, loss: measured, validationAccuracy: measured.exactOptional() }),
           ),
           diverged: z.boolean().exactOptional(),
         }),

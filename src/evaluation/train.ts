@@ -9,6 +9,8 @@ import type { CurvePoint } from "./results.ts";
 const DIVERGED_LOSS = 1e6;
 /** Curve points a run keeps, at most. */
 const CURVE_POINTS = 200;
+/** At how many of them accuracy is measured, at most. */
+const ACCURACY_POINTS = 20;
 
 /** Where one inner training stands at one of the steps asked for. */
 export interface Milestone {
@@ -80,6 +82,7 @@ export async function trainRun(
     const milestones: Milestone[] = [];
     const curve: CurvePoint[] = [];
     const every = Math.max(1, Math.ceil(total / CURVE_POINTS));
+    const accuracyEvery = every * Math.max(1, Math.ceil(total / every / ACCURACY_POINTS));
     let sum = 0;
     let summed = 0;
     let milliseconds = 0;
@@ -111,7 +114,13 @@ export async function trainRun(
         break;
       }
       if (step % every === 0 || step === total - 1) {
-        curve.push({ step, loss: sum / summed });
+        const measured = step % accuracyEvery === 0 || step === total - 1;
+        const { accuracy } = measured ? task.evaluate(params, "report-validation") : {};
+        curve.push({
+          step,
+          loss: sum / summed,
+          ...(accuracy !== undefined && { validationAccuracy: accuracy }),
+        });
         sum = 0;
         summed = 0;
       }

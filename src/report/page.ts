@@ -188,10 +188,10 @@ function curveFigures(records: readonly EvaluationRecord[], series: ReadonlyMap<
       kind: "curve",
     }),
     figure({
-      title: "Test accuracy",
-      note: "The first climb lies below the axis. Mean and range over seeds.",
+      title: "Validation accuracy",
+      note: "On held-out training images. The first climb lies below the axis. Mean and range over seeds.",
       xLabel: "Inner step",
-      lines: linesOf((point) => point.testAccuracy),
+      lines: linesOf((point) => point.validationAccuracy),
       kind: "curve",
       share: true,
     }),

@@ -78,7 +78,7 @@ function training(shape: Shape, index: number, steps: number, seed: number): Eva
     curve: Array.from({ length: steps + 1 }, (_, step) => ({
       step,
       loss: lossAt(step) * (1 + 0.12 * wobble(index, seed, step)),
-      ...(step % 10 === 0 && { testAccuracy: accuracyAt(step) }),
+      ...(step % 10 === 0 && { validationAccuracy: accuracyAt(step) }),
     })),
   };
 }
