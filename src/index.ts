@@ -10,6 +10,7 @@ export {
 } from "./data/datasets.ts";
 export { syntheticDigits } from "./data/synthetic-digits.ts";
 export { type ErrorCode, LowlandError } from "./errors.ts";
+export { compareOptimizers } from "./evaluation/comparisons.ts";
 // evaluation
 export { type GridOptions, runGrid } from "./evaluation/grid.ts";
 export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
@@ -29,7 +30,7 @@ export {
   type PairedTest,
   pairedTest,
 } from "./evaluation/statistics.ts";
-export { compareOptimizers, summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
+export { summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
 export { type Milestone, type TrainingRun, trainRun } from "./evaluation/train.ts";
 // vectors and kernels
 export type { Arena } from "./kernels/memory.ts";

@@ -28,6 +28,8 @@ export interface Job {
   /** Numbers of steps after which the run is evaluated, the largest being its length. */
   readonly steps: readonly number[];
   readonly seed: number;
+  /** Read only meta-validation, to choose a setting; test data are never touched. */
+  readonly select?: boolean;
   readonly sharpness?: PointMeasures & {
     /** Training examples it is measured on. */
     readonly examples: number;
@@ -87,6 +89,7 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
       const training = await trainRun(task, method, {
         steps: job.steps,
         seed: job.seed,
+        ...(job.select && { select: true }),
         ...(signal && { signal }),
         onProgress: (done, loss) => onProgress?.(done / total, `step ${done}, loss ${loss.toFixed(3)}`),
         async at(params, step) {
@@ -163,6 +166,7 @@ export function recordsOf(
     const optimizer = nameOf.get(spec) ?? spec;
     const gradients = group.reduce((sum, { training }) => sum + training.gradientEvaluations, 0);
     const taken = group.reduce((sum, { training }) => sum + training.steps, 0);
+    const seconds = group.reduce((sum, { training }) => sum + training.seconds, 0);
     for (const steps of job.steps) {
       const seeds = group.map((result) => evaluationSeed(result, steps));
       evaluations.push({
@@ -171,6 +175,7 @@ export function recordsOf(
         spec,
         group: kind,
         gradientsPerStep: gradients / Math.max(1, taken),
+        secondsPerStep: seconds / Math.max(1, taken),
         steps,
         seeds,
         summary: summarizeEvaluation(seeds),

@@ -8,6 +8,7 @@ import type { Regularizer } from "../regularizers/types.ts";
 import { ioError } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
 import { buildSpec, type SpecRegistry, specEntry } from "../spec.ts";
+import { loadZoo } from "../zoo/zoo.ts";
 
 /** Every optimizer a spec string can name, learned ones included. */
 export const allOptimizers: SpecRegistry<Optimizer> = {
@@ -17,6 +18,12 @@ export const allOptimizers: SpecRegistry<Optimizer> = {
     parameters: {},
     path: "a run directory or a .safetensors file",
     create: (_settings, path) => loadLearned(path!),
+  }),
+  zoo: specEntry({
+    description: "a meta-trained optimizer that comes with Lowland; see lowland zoo list",
+    parameters: {},
+    path: "a name of lowland zoo list",
+    create: (_settings, name) => loadZoo(name!),
   }),
 };
 

@@ -42,6 +42,16 @@ export interface Results {
   /** Sharpness at equal training loss, where it was asked for. */
   readonly sharpnessAtLoss?: readonly AtLossRecord[];
   readonly comparisons: readonly Comparison[];
+  /** Where the data came from. */
+  readonly datasets?: readonly DatasetRecord[];
+  /** How settings of regularizers in the meta-objective were chosen. */
+  readonly search?: readonly SearchRecord[];
+  /** How settings of hand-designed optimizers were chosen. */
+  readonly tuning?: readonly TuningRecord[];
+  /** Meta-training task × test task × regularizer. */
+  readonly transfer?: readonly TransferCell[];
+  /** How long each stage was expected to take. */
+  readonly estimates?: readonly StageEstimate[];
 }
 
 /** One meta-training run. */
@@ -51,6 +61,8 @@ export interface MetaTrainingRecord {
   /** Spec string of the regularizer in the meta-objective, or `none`. */
   readonly regularizer: string;
   readonly task: string;
+  /** Seed of the meta-training: runs that differ only in it are repetitions of one another. */
+  readonly metaSeed?: number;
   readonly outerSteps: number;
   readonly settings: Settings;
   /** Mean meta-loss per inner step of the windows of one outer step. */
@@ -77,6 +89,8 @@ export interface EvaluationRecord {
   readonly group: "learned" | "hand-designed";
   /** Gradients of the task per inner step: 1 plain, 2 for SAM, 4 for GAM. */
   readonly gradientsPerStep: number;
+  /** As met in this evaluation, with whatever else the machine was doing. */
+  readonly secondsPerStep?: number;
   readonly steps: number;
   readonly seeds: readonly EvaluationSeed[];
   readonly summary: EvaluationSummary;
@@ -218,10 +232,98 @@ export interface Comparison extends PairedTest {
   readonly measure: string;
   /** For measures in a ball. */
   readonly radius?: number;
+  /** For measures where the training loss first fell below this value. */
+  readonly below?: number;
   readonly candidate: string;
   readonly baseline: string;
+  /** Mean of the baseline over the same seeds: what the difference is relative to. */
+  readonly baselineMean?: Measured;
+  /** Repetitions that each seed's difference is the mean of, and how many of them differ in the direction of the mean. */
+  readonly repetitions?: number;
+  readonly agreeing?: number;
+  /** Where a regularized learned optimizer is compared with the plain one: what both were meta-trained on. */
+  readonly source?: string;
+  /** Name of the regularizer then: `sam`, `gsam`, `gam`. */
+  readonly regularizer?: string;
   /** `p` after Holm's correction over all comparisons made together. */
   readonly pHolm: Measured;
+}
+
+/** A dataset as it was read. */
+export interface DatasetRecord {
+  readonly name: string;
+  readonly kind: "files" | "synthetic";
+  /** `official` if every byte has the checksum its makers publish, or the dataset is drawn by this program. */
+  readonly checksums: "official" | "not official";
+  /** What the folder's `NOTE.txt` says of it. */
+  readonly note?: string;
+}
+
+/** A search over settings of one regularizer in the meta-objective, by meta-validation after short meta-training. */
+export interface SearchRecord {
+  readonly regularizer: string;
+  readonly task: string;
+  readonly candidates: readonly SearchCandidate[];
+  /** Spec string of the candidate with the lowest meta-validation loss. */
+  readonly chosen: string;
+}
+
+export interface SearchCandidate {
+  readonly spec: string;
+  readonly outerSteps: number;
+  /** Lowest meta-validation loss, the accuracy there and the outer step it was met at. */
+  readonly loss: Measured;
+  readonly accuracy?: Measured;
+  readonly bestOuterStep: number;
+  readonly gradientEvaluations: number;
+}
+
+/** A search over settings of one hand-designed optimizer on one task, by meta-validation: test data are not read. */
+export interface TuningRecord {
+  readonly task: string;
+  readonly optimizer: string;
+  readonly seeds: readonly number[];
+  readonly candidates: readonly TuningCandidate[];
+  /** The candidate with the lowest mean loss after each number of steps. */
+  readonly chosen: readonly { readonly steps: number; readonly spec: string }[];
+}
+
+export interface TuningCandidate {
+  readonly spec: string;
+  /** Means over seeds; null if any seed diverged. */
+  readonly scores: readonly {
+    readonly steps: number;
+    readonly loss: Measured;
+    readonly accuracy?: Measured;
+  }[];
+  /** Of all seeds together. */
+  readonly gradientEvaluations: number;
+}
+
+/** One measure of learned optimizers from one source and regularizer on one task, meta-seeds and seeds together. */
+export interface TransferCell {
+  /** Meta-training task. */
+  readonly source: string;
+  /** Name of the regularizer in the meta-objective, or `none`. */
+  readonly regularizer: string;
+  readonly task: string;
+  readonly steps: number;
+  readonly measure: string;
+  readonly radius?: number;
+  readonly value: Estimate;
+  /**
+   * Difference from the plain optimizer of the same source and meta-seed, seed by seed: in the measure's own unit for
+   * accuracy, as a share of the plain mean for everything else.
+   */
+  readonly change?: Estimate;
+}
+
+/** What a stage of an experiment was expected to take on this machine. */
+export interface StageEstimate {
+  readonly stage: string;
+  /** `12 runs of 1,000 outer steps`. */
+  readonly work: string;
+  readonly seconds: number;
 }
 
 const measured = z.number().nullable();
@@ -291,6 +393,7 @@ const schema: z.ZodType<Results> = z.looseObject({
       name: z.string(),
       regularizer: z.string(),
       task: z.string(),
+      metaSeed: count.exactOptional(),
       outerSteps: count,
       settings,
       metaLossCurve: z.array(z.looseObject({ outerStep: count, metaLoss: measured })),
@@ -309,6 +412,7 @@ const schema: z.ZodType<Results> = z.looseObject({
       spec: z.string(),
       group: z.enum(["learned", "hand-designed"]),
       gradientsPerStep: z.number().positive(),
+      secondsPerStep: z.number().nonnegative().exactOptional(),
       seeds: z.array(
         z.looseObject({
           seed: z.int(),
@@ -356,8 +460,14 @@ const schema: z.ZodType<Results> = z.looseObject({
       steps: count,
       measure: z.string(),
       radius: z.number().exactOptional(),
+      below: z.number().exactOptional(),
       candidate: z.string(),
       baseline: z.string(),
+      baselineMean: measured.exactOptional(),
+      repetitions: count.exactOptional(),
+      agreeing: count.exactOptional(),
+      source: z.string().exactOptional(),
+      regularizer: z.string().exactOptional(),
       pairs: count,
       meanDifference: measured,
       low: measured,
@@ -368,6 +478,71 @@ const schema: z.ZodType<Results> = z.looseObject({
       effectSize: measured,
     }),
   ),
+  datasets: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        kind: z.enum(["files", "synthetic"]),
+        checksums: z.enum(["official", "not official"]),
+        note: z.string().exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  search: z
+    .array(
+      z.looseObject({
+        regularizer: z.string(),
+        task: z.string(),
+        candidates: z.array(
+          z.looseObject({
+            spec: z.string(),
+            outerSteps: count,
+            loss: measured,
+            accuracy: measured.exactOptional(),
+            bestOuterStep: count,
+            gradientEvaluations: count,
+          }),
+        ),
+        chosen: z.string(),
+      }),
+    )
+    .exactOptional(),
+  tuning: z
+    .array(
+      z.looseObject({
+        task: z.string(),
+        optimizer: z.string(),
+        seeds: z.array(z.int()),
+        candidates: z.array(
+          z.looseObject({
+            spec: z.string(),
+            scores: z.array(
+              z.looseObject({ steps: count, loss: measured, accuracy: measured.exactOptional() }),
+            ),
+            gradientEvaluations: count,
+          }),
+        ),
+        chosen: z.array(z.looseObject({ steps: count, spec: z.string() })),
+      }),
+    )
+    .exactOptional(),
+  transfer: z
+    .array(
+      z.looseObject({
+        source: z.string(),
+        regularizer: z.string(),
+        task: z.string(),
+        steps: count,
+        measure: z.string(),
+        radius: z.number().positive().exactOptional(),
+        value: estimateSchema,
+        change: estimateSchema.exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  estimates: z
+    .array(z.looseObject({ stage: z.string(), work: z.string(), seconds: z.number().nonnegative() }))
+    .exactOptional(),
 });
 
 /** The text of `results.json`: numbers that are not finite become null. */

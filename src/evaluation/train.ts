@@ -21,9 +21,18 @@ export interface Milestone {
   readonly testAccuracy?: number;
 }
 
+/** The same for a run that chooses a setting: it reads no other split. */
+export interface Selection {
+  readonly step: number;
+  readonly loss: number;
+  readonly accuracy?: number;
+}
+
 /** One inner training. */
 export interface TrainingRun {
   readonly milestones: readonly Milestone[];
+  /** On meta-validation instead, where the run was to choose a setting. */
+  readonly selections?: readonly Selection[];
   /** Mean minibatch loss since the point before. */
   readonly curve: readonly CurvePoint[];
   readonly gradientEvaluations: number;
@@ -44,6 +53,7 @@ export function runKeys(seed: number): { init: ReturnType<typeof key>; batches: 
  * Inner training: `max(steps)` minibatch steps of one method on one task from one seed, with a full evaluation at
  * every step in `steps`.
  *
+ * @param select read only meta-validation, to choose a setting: `selections` instead of `milestones`
  * @param at called with the parameters reached at every step in `steps`; they must not be changed
  * @param watch called with the parameters at every step, the last included; they must not be changed
  * @param onProgress called now and then with the steps done; awaited, so that signals get through
@@ -54,6 +64,7 @@ export async function trainRun(
   {
     steps,
     seed,
+    select = false,
     at,
     watch,
     onProgress,
@@ -62,6 +73,7 @@ export async function trainRun(
   }: {
     steps: readonly number[];
     seed: number;
+    select?: boolean;
     at?: (params: Float32Array, step: number) => void | Promise<void>;
     watch?: (params: Float32Array, step: number) => void | Promise<void>;
     onProgress?: (done: number, loss: number) => void;
@@ -80,6 +92,7 @@ export async function trainRun(
     task.init(keys.init, params);
     const state = method.optimizer.init(task.layout, arena);
     const milestones: Milestone[] = [];
+    const selections: Selection[] = [];
     const curve: CurvePoint[] = [];
     const every = Math.max(1, Math.ceil(total / CURVE_POINTS));
     const accuracyEvery = every * Math.max(1, Math.ceil(total / every / ACCURACY_POINTS));
@@ -90,7 +103,10 @@ export async function trainRun(
     let breathed = clock();
     for (let step = 0; ; step++) {
       await watch?.(params, step);
-      if (steps.includes(step)) {
+      if (select && steps.includes(step)) {
+        const { loss, accuracy } = task.evaluate(params, "meta-validation");
+        selections.push({ step, loss, ...(accuracy !== undefined && { accuracy }) });
+      } else if (steps.includes(step)) {
         const train = task.evaluate(params, "train");
         const test = task.evaluate(params, "test");
         milestones.push({
@@ -114,7 +130,7 @@ export async function trainRun(
         break;
       }
       if (step % every === 0 || step === total - 1) {
-        const measured = step % accuracyEvery === 0 || step === total - 1;
+        const measured = !select && (step % accuracyEvery === 0 || step === total - 1);
         const { accuracy } = measured ? task.evaluate(params, "report-validation") : {};
         curve.push({
           step,
@@ -133,6 +149,7 @@ export async function trainRun(
     }
     return {
       milestones,
+      ...(select && { selections }),
       curve,
       gradientEvaluations: plain.gradients,
       steps: divergedAt ?? total,

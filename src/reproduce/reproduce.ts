@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
+import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { runGrid } from "../evaluation/grid.ts";
 import { gridJobs, recordsOf } from "../evaluation/jobs.ts";
 import type { MetaTrainingRecord, Results } from "../evaluation/results.ts";
 import { openResults } from "../evaluation/results-directory.ts";
-import { compareOptimizers } from "../evaluation/summaries.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
 import { type MetaRunResult, runMetaTraining } from "../meta/run.ts";
 import { readMetrics } from "../runs/metrics.ts";

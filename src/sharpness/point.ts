@@ -9,6 +9,9 @@ import { hessianTrace, type TraceEstimate } from "./trace.ts";
 /** Which measures to take at a point: plain data, so that a job can carry it. */
 export interface PointMeasures {
   readonly radii: readonly number[];
+  /** Steps of each ascent and ascents for each maximum; see `measureSharpness`. */
+  readonly ascentSteps?: number;
+  readonly restarts?: number;
   /** Hessian trace with its default settings. */
   readonly trace?: boolean;
   /** This many of the largest and of the smallest Hessian eigenvalues. */
@@ -39,12 +42,14 @@ export async function measurePoint(
     readonly signal?: AbortSignal;
   },
 ): Promise<PointSharpness> {
-  const { radii, key, onProgress, signal } = measures;
+  const { radii, key, ascentSteps, restarts, onProgress, signal } = measures;
   // measureSharpness folds 0, 1 and 2 into the same key
   const common = (what: number) => ({ key: foldIn(key, what), ...(signal && { signal }) });
   const sharpness = await measureSharpness(objective, params, {
     radii,
     key,
+    ...(ascentSteps !== undefined && { steps: ascentSteps }),
+    ...(restarts !== undefined && { restarts }),
     onProgress: ({ done, total }) => onProgress?.(`sharpness ${done}/${total} gradients`),
     ...(signal && { signal }),
   });

@@ -1,9 +1,6 @@
+import { compareOptimizers } from "../../src/evaluation/comparisons.ts";
 import type { EvaluationSeed, Results, SharpnessSeed } from "../../src/evaluation/results.ts";
-import {
-  compareOptimizers,
-  summarizeEvaluation,
-  summarizeSharpness,
-} from "../../src/evaluation/summaries.ts";
+import { summarizeEvaluation, summarizeSharpness } from "../../src/evaluation/summaries.ts";
 
 /** How one made-up optimizer behaves. */
 interface Shape {

@@ -1,0 +1,83 @@
+import type { Job, JobResult } from "./jobs.ts";
+import type { TuningCandidate, TuningRecord } from "./results.ts";
+import { mean } from "./statistics.ts";
+
+/** A hand-designed optimizer whose settings are to be chosen. */
+export interface Tunable {
+  /** Display name: `Adam + SAM`. */
+  readonly name: string;
+  /** Spec strings to choose from. */
+  readonly candidates: readonly string[];
+}
+
+/** Which runs choose settings: every candidate of every optimizer on every task, with the same seeds and steps. */
+export interface TuningGrid {
+  readonly tasks: readonly string[];
+  readonly optimizers: readonly Tunable[];
+  /** Numbers of steps a choice is made for, each on its own. */
+  readonly steps: readonly number[];
+  /** Other seeds than those of the final runs. */
+  readonly seeds: readonly number[];
+}
+
+/** The jobs of a grid. They read training data and meta-validation, never test data. */
+export function tuningJobs({ tasks, optimizers, steps, seeds }: TuningGrid): Job[] {
+  return tasks.flatMap((task) =>
+    optimizers.flatMap(({ candidates }) =>
+      candidates.flatMap((spec) =>
+        seeds.map((seed): Job => ({ task, spec, steps: [0, ...steps], seed, select: true })),
+      ),
+    ),
+  );
+}
+
+/**
+ * What the jobs of a grid found: every candidate with its scores, and for each number of steps the candidate with the
+ * lowest mean meta-validation loss, the first of equals. A candidate that diverged on any seed is never chosen unless
+ * all did.
+ */
+export function tuningRecords(results: readonly JobResult[], grid: TuningGrid): TuningRecord[] {
+  const found = new Map<string, JobResult[]>();
+  for (const result of results) {
+    const id = JSON.stringify([result.job.task, result.job.spec]);
+    found.set(id, [...(found.get(id) ?? []), result]);
+  }
+  return grid.tasks.flatMap((task) =>
+    grid.optimizers.map(({ name, candidates }): TuningRecord => {
+      const scored = candidates.map((spec) =>
+        candidateOf(spec, found.get(JSON.stringify([task, spec])) ?? [], [0, ...grid.steps]),
+      );
+      const chosen = grid.steps.map((steps) => ({ steps, spec: bestOf(scored, steps).spec }));
+      return { task, optimizer: name, seeds: grid.seeds, candidates: scored, chosen };
+    }),
+  );
+}
+
+function candidateOf(spec: string, runs: readonly JobResult[], steps: readonly number[]): TuningCandidate {
+  return {
+    spec,
+    scores: steps.map((step) => {
+      const read = runs.map(({ training }) => training.selections?.find((at) => at.step === step));
+      const over = (values: readonly (number | undefined)[]) =>
+        values.length > 0 && values.every((value) => value !== undefined && Number.isFinite(value))
+          ? mean(values as number[])
+          : null;
+      const classified = read.some((at) => at?.accuracy !== undefined);
+      return {
+        steps: step,
+        loss: over(read.map((at) => at?.loss)),
+        ...(classified && { accuracy: over(read.map((at) => at?.accuracy)) }),
+      };
+    }),
+    gradientEvaluations: runs.reduce((sum, { training }) => sum + training.gradientEvaluations, 0),
+  };
+}
+
+/** The loss of a candidate after so many steps; infinite where it diverged. */
+export function scoreOf({ scores }: TuningCandidate, steps: number): number {
+  return scores.find((score) => score.steps === steps)?.loss ?? Number.POSITIVE_INFINITY;
+}
+
+function bestOf(candidates: readonly TuningCandidate[], steps: number): TuningCandidate {
+  return candidates.reduce((best, other) => (scoreOf(other, steps) < scoreOf(best, steps) ? other : best));
+}
