@@ -121,3 +121,5 @@ export {
   type Split,
   type Task,
 } from "./tasks/types.ts";
+// the zoo
+export { describeZoo, loadZoo, type ZooEntry, zooCard, zooNames, zooPath } from "./zoo/zoo.ts";

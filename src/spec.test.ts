@@ -129,7 +129,7 @@ describe("resolveSpec", () => {
   it("hands a path to entries that take one", () => {
     expect(buildSpec("learned:runs/x", "optimizer", registry)).toEqual({ path: "runs/x" });
     expect(messageOf(() => resolveSpec("learned", "optimizer", registry))).toBe(
-      "optimizer learned needs a run directory or a .safetensors file; write learned:PATH",
+      "optimizer learned needs a run directory or a .safetensors file; write it after learned:",
     );
     expect(messageOf(() => resolveSpec("adam:0.01", "optimizer", registry))).toContain(
       'takes no path "0.01"',

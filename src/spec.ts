@@ -184,7 +184,7 @@ export function resolveSpec<T>(
     throw new LowlandError("E_CONFIG", `${kind} ${name} takes no path ${JSON.stringify(path)}; ${next}`);
   }
   if (path === undefined && entry.path !== undefined) {
-    throw new LowlandError("E_CONFIG", `${kind} ${name} needs ${entry.path}; write ${name}:PATH`);
+    throw new LowlandError("E_CONFIG", `${kind} ${name} needs ${entry.path}; write it after ${name}:`);
   }
   return {
     name,

@@ -9,6 +9,7 @@ import { metaTrain } from "./meta-train.ts";
 import { report } from "./report.ts";
 import { reproduce } from "./reproduce.ts";
 import { train } from "./train.ts";
+import { zoo } from "./zoo.ts";
 
 /**
  * The command line. To add a command: one file that exports a `buildCommand` of stricli (parameters and text
@@ -25,6 +26,7 @@ const routes = {
   tasks,
   optimizers,
   regularizers,
+  zoo,
 } as const;
 
 const formatting = {

@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ErrorCode, LowlandError } from "../errors.ts";
 import { formatCard } from "./card.ts";
 import { ioError, writeFileAtomic } from "./files.ts";
+import { LOCK_FILE } from "./lock.ts";
 import { MetricsWriter, readMetrics } from "./metrics.ts";
 import { describeRun, findCheckpoint, isRunDirectory, RunDirectory } from "./run-directory.ts";
 
@@ -28,11 +29,15 @@ const bytes = (step: number): Uint8Array => Uint8Array.of(step, 1, 2);
 
 let root: string;
 let path: string;
+const open: RunDirectory[] = [];
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "lowland-runs-"));
   path = join(root, "deep", "run");
 });
-afterEach(() => rmSync(root, { recursive: true }));
+afterEach(() => {
+  for (const run of open.splice(0)) run.close();
+  rmSync(root, { recursive: true });
+});
 
 function refusal(code: ErrorCode, run: () => unknown): string {
   try {
@@ -47,13 +52,20 @@ function refusal(code: ErrorCode, run: () => unknown): string {
 }
 
 function create(force = false): RunDirectory {
-  return RunDirectory.create(path, { meta, config, force });
+  const run = RunDirectory.create(path, { meta, config, force });
+  open.push(run);
+  return run;
+}
+
+/** What is in the run directory, the lock left out. */
+function names(): string[] {
+  return readdirSync(path).filter((name) => name !== LOCK_FILE);
 }
 
 describe("RunDirectory.create", () => {
   it("writes what the run is made of, and open reads it back", () => {
     create().close();
-    expect(readdirSync(path)).toEqual(["checkpoints", "config.resolved.json", "meta.json"]);
+    expect(names()).toEqual(["checkpoints", "config.resolved.json", "meta.json"]);
     const run = RunDirectory.open(path);
     expect(run.meta).toEqual(meta);
     expect(run.meta).toMatchObject({ node: process.version, seed: 7, variant: "portable" });
@@ -66,7 +78,7 @@ describe("RunDirectory.create", () => {
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, ".meta.json.123.tmp"), "{");
     create();
-    expect(readdirSync(path)).toEqual(["checkpoints", "config.resolved.json", "meta.json"]);
+    expect(names()).toEqual(["checkpoints", "config.resolved.json", "meta.json"]);
   });
 
   it("refuses a run that is there and leaves it as it was", () => {
@@ -85,7 +97,7 @@ describe("RunDirectory.create", () => {
     writeFileSync(join(path, "checkpoints", "mine.safetensors"), "mine");
     writeFileSync(join(path, "events.out.tfevents.1.lowland"), "");
     create(true);
-    expect(readdirSync(path)).toEqual(["checkpoints", "config.resolved.json", "meta.json", "notes.txt"]);
+    expect(names()).toEqual(["checkpoints", "config.resolved.json", "meta.json", "notes.txt"]);
     expect(readdirSync(join(path, "checkpoints"))).toEqual(["mine.safetensors"]);
   });
 

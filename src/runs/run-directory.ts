@@ -10,6 +10,7 @@ import {
   removeTemporaries,
   writeFileAtomic,
 } from "./files.ts";
+import { LOCK_FILE, lockDirectory } from "./lock.ts";
 import { MetricsWriter } from "./metrics.ts";
 import { lowlandVersion } from "./version.ts";
 
@@ -47,7 +48,8 @@ export function describeRun(known: Pick<RunMeta, "variant" | "command" | "seed" 
 /**
  * A directory that holds one run: `meta.json`, `config.resolved.json`, `metrics.jsonl`,
  * `checkpoints/step-000100.safetensors` with the pointers `latest` and `best`, `events.out.tfevents.*`, `README.md`.
- * Every file but the appended ones is replaced atomically, so a run killed at any moment can be resumed.
+ * Every file but the appended ones is replaced atomically, so a run killed at any moment can be resumed. Until `close`
+ * no other process can open it.
  *
  * @example
  * const run = RunDirectory.create("runs/plain", { meta: describeRun({ … }), config });
@@ -59,9 +61,11 @@ export class RunDirectory {
   readonly meta: RunMeta;
   readonly config: unknown;
   readonly metrics: MetricsWriter;
+  readonly #lock: { release(): void };
 
-  private constructor(path: string, meta: RunMeta, config: unknown) {
+  private constructor(path: string, { meta, config }: Run, lock: { release(): void }) {
     this.path = path;
+    this.#lock = lock;
     this.meta = meta;
     this.config = config;
     this.metrics = new MetricsWriter(join(path, "metrics.jsonl"));
@@ -71,7 +75,8 @@ export class RunDirectory {
    * Starts a run in a directory that is missing or empty.
    *
    * @param options.force replace the run that is there; only files of a run are removed, others in it stay
-   * @throws E_RUN when the directory holds a run and `force` is off, or holds anything else; E_IO.
+   * @throws E_RUN when the directory holds a run and `force` is off, holds anything else, or is in use by another
+   * process; E_IO.
    */
   static create(
     path: string,
@@ -79,45 +84,42 @@ export class RunDirectory {
   ): RunDirectory {
     const { meta, config, force = false } = options;
     refuseFile(path);
-    if (listDirectory(path).some((name) => !isTemporary(name))) {
-      if (!isRunDirectory(path)) {
-        throw new LowlandError(
-          "E_RUN",
-          `${path} is not empty and not a lowland run directory, so it is left alone; choose another --out`,
-        );
-      }
-      if (!force && !isStillborn(path)) {
-        throw new LowlandError(
-          "E_RUN",
-          `${path} holds a run already; continue it with --resume, replace it with --force, or choose another --out`,
-        );
-      }
+    refuseOccupied(path, force);
+    makeDirectory(path);
+    const lock = lockDirectory(path);
+    try {
+      // again: another process may have made a run and ended
+      refuseOccupied(path, force);
       clear(path);
+      makeDirectory(join(path, "checkpoints"));
+      // First, so that whatever a crash leaves behind is recognized as a run.
+      writeFileAtomic(join(path, "meta.json"), formatJson(meta));
+      writeFileAtomic(join(path, "config.resolved.json"), formatJson(config));
+      return new RunDirectory(path, { meta, config }, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
     }
-    makeDirectory(join(path, "checkpoints"));
-    removeTemporaries(path);
-    // First, so that whatever a crash leaves behind is recognized as a run.
-    writeFileAtomic(join(path, "meta.json"), formatJson(meta));
-    writeFileAtomic(join(path, "config.resolved.json"), formatJson(config));
-    return new RunDirectory(path, meta, config);
   }
 
   /**
    * Opens a run to resume it and cleans up what a killed process left.
    *
-   * @throws E_RUN when there is no run, or its `meta.json` or `config.resolved.json` is damaged; E_IO.
+   * @throws E_RUN when there is no run, its `meta.json` or `config.resolved.json` is damaged, or another process uses
+   * it; E_IO.
    */
   static open(path: string): RunDirectory {
-    refuseFile(path);
-    if (!isRunDirectory(path)) {
-      const fact = existsSync(path) ? "is not a lowland run directory" : "does not exist";
-      throw new LowlandError("E_RUN", `${path} ${fact}; check the path, or start a run without --resume`);
+    const run = readRun(path);
+    const lock = lockDirectory(path);
+    try {
+      makeDirectory(join(path, "checkpoints"));
+      removeTemporaries(path);
+      removeTemporaries(join(path, "checkpoints"));
+      return new RunDirectory(path, run, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
     }
-    makeDirectory(join(path, "checkpoints"));
-    removeTemporaries(path);
-    removeTemporaries(join(path, "checkpoints"));
-    const meta = readJson(join(path, "meta.json")) as RunMeta;
-    return new RunDirectory(path, meta, readJson(join(path, "config.resolved.json")));
   }
 
   /**
@@ -170,8 +172,10 @@ export class RunDirectory {
     writeFileAtomic(join(this.path, name), formatJson(value));
   }
 
+  /** Closes the metrics and lets other processes in. */
   close(): void {
     this.metrics.close();
+    this.#lock.release();
   }
 
   #point(pointer: "latest" | "best", step: number): void {
@@ -181,6 +185,29 @@ export class RunDirectory {
     }
     writeFileAtomic(join(this.path, "checkpoints", pointer), `${name}\n`);
   }
+}
+
+/** What a run is made of, as its first two files say. */
+export interface Run {
+  readonly meta: RunMeta;
+  readonly config: unknown;
+}
+
+/**
+ * Reads what a run is made of, and writes nothing.
+ *
+ * @throws E_RUN when there is no run, or its `meta.json` or `config.resolved.json` is damaged; E_IO.
+ */
+export function readRun(path: string): Run {
+  refuseFile(path);
+  if (!isRunDirectory(path)) {
+    const fact = existsSync(path) ? "is not a lowland run directory" : "does not exist";
+    throw new LowlandError("E_RUN", `${path} ${fact}; check the path, or start a run without --resume`);
+  }
+  return {
+    meta: readJson(join(path, "meta.json")) as RunMeta,
+    config: readJson(join(path, "config.resolved.json")),
+  };
 }
 
 /**
@@ -209,7 +236,7 @@ export function isRunDirectory(path: string): boolean {
 
 /** Whether a run was killed between its first two files: it has nothing to lose and nothing to go on with. */
 export function isStillborn(path: string): boolean {
-  const names = listDirectory(path).filter((name) => !isTemporary(name));
+  const names = contentsOf(path);
   const empty = listDirectory(join(path, "checkpoints")).every(isTemporary);
   return (
     empty && isRunDirectory(path) && names.every((name) => name === "meta.json" || name === "checkpoints")
@@ -259,6 +286,28 @@ function readPointer(path: string, pointer: "latest" | "best"): Checkpoint | und
     );
   }
   return { step: Number(step), path: file };
+}
+
+/** Throws E_RUN for a directory in which no run can be started. */
+function refuseOccupied(path: string, force: boolean): void {
+  if (contentsOf(path).length === 0) return;
+  if (!isRunDirectory(path)) {
+    throw new LowlandError(
+      "E_RUN",
+      `${path} is not empty and not a lowland run directory (meta.json names no version of lowland), so it is left alone; choose another --out`,
+    );
+  }
+  if (!force && !isStillborn(path)) {
+    throw new LowlandError(
+      "E_RUN",
+      `${path} holds a run already; continue it with --resume, replace it with --force, or choose another --out`,
+    );
+  }
+}
+
+/** Names in a directory, without what killed or running writers leave. */
+function contentsOf(path: string): string[] {
+  return listDirectory(path).filter((name) => !isTemporary(name) && name !== LOCK_FILE);
 }
 
 function refuseFile(path: string): void {

@@ -1,0 +1,163 @@
+// Puts the best checkpoint of a meta-training run into the zoo, with its card:
+//   node scripts/zoo.mjs RUN_DIR NAME [--results results.json] [--optimizer NAME_IN_RESULTS] [--out zoo]
+// Figures come from the records of results.json whose optimizer or spec is NAME_IN_RESULTS (default zoo:NAME).
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  decodeCheckpoint,
+  decodeWeights,
+  encodeWeights,
+  findCheckpoint,
+  parseResults,
+} from "../dist/index.js";
+import { makeDirectory, writeFileAtomic } from "../dist/runs/files.js";
+import { readRun } from "../dist/runs/run-directory.js";
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    results: { type: "string" },
+    optimizer: { type: "string" },
+    out: { type: "string", default: "zoo" },
+  },
+});
+const [directory, name] = positionals;
+if (name === undefined || positionals.length > 2 || !/^[a-z0-9-]+$/.test(name)) {
+  throw new Error(
+    "usage: node scripts/zoo.mjs RUN_DIR NAME [--results FILE]; a NAME is made of a-z, 0-9 and -",
+  );
+}
+
+const { meta } = readRun(directory);
+const source = findCheckpoint(directory);
+const bytes = readFileSync(source);
+const { config, state } = decodeCheckpoint(bytes, source);
+const { learned, metaParams, metadata } = decodeWeights(bytes, source);
+const results = values.results && parseResults(readFileSync(values.results, "utf8"), values.results);
+
+makeDirectory(values.out);
+writeFileAtomic(
+  join(values.out, `${name}.safetensors`),
+  encodeWeights(metadata.learned, learned.layout, metaParams, {
+    config: JSON.stringify(config),
+    outerStep: String(state.outerStep),
+  }),
+);
+writeFileAtomic(join(values.out, `${name}.md`), card());
+
+function card() {
+  const { tasks, regularizer, horizon, truncation, outerSteps } = config;
+  const on = tasks.join(", ");
+  const own = results ? figures(results) : { table: [], limits: [] };
+  const evaluate = `lowland evaluate --task ${tasks.join(",")} --optimizer zoo:${name},adam:lr=0.01 --steps ${horizon},${10 * horizon}`;
+  return [
+    `# ${name}`,
+    `A learned optimizer (\`${metadata.learned}\`), meta-trained on ${on} with ${
+      regularizer === "none" ? "no regularizer" : `the regularizer \`${regularizer}\``
+    } in its meta-loss. It sees one plain gradient a step.`,
+    `\`\`\`sh\n${evaluate}\n\`\`\``,
+    "## How it was trained",
+    `${outerSteps} outer steps over inner runs of ${horizon} steps, ${truncation} steps a window; these weights are those of outer step ${
+      state.outerStep
+    }, the best on meta-validation (loss ${state.best?.loss.toFixed(4) ?? "not measured"} at inner step ${horizon}). Up to there it took ${
+      state.gradientEvaluations
+    } optimizee gradients. Lowland ${meta.lowland}, ${meta.variant} kernels, ${meta.platform}, seed ${meta.seed}.`,
+    `\`\`\`sh\n${command()}\n\`\`\``,
+    `\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``,
+    "## Figures",
+    ...(own.table.length > 0
+      ? [
+          "Mean over unseen seeds and 95 % interval; beside it the hand-designed optimizer of the best mean test accuracy measured at the same place.",
+          own.table.join("\n"),
+          `Made by \`${results.command}\` (Lowland ${results.version}, ${results.kernelVariant} kernels).`,
+        ]
+      : [`None recorded yet; the command above measures some.`]),
+    "## Limits",
+    [
+      `- Meta-trained on ${on} and runs of ${horizon} steps; other tasks and longer runs are extrapolation, so measure before you rely on it.`,
+      "- It has no learning rate to turn down: its steps do not shrink by a schedule.",
+      ...own.limits.map((limit) => `- ${limit}`),
+    ].join("\n"),
+    "",
+  ].join("\n\n");
+}
+
+/** The command that makes the run again, in a directory of the reader's own. */
+function command() {
+  const words = [];
+  for (let i = 0; i < meta.command.length; i++) {
+    const word = meta.command[i];
+    if (word === "--out") words.push(word, `runs/${name}`);
+    if (word === "--out" || word === "--data-dir") i++;
+    else if (word !== "--force" && word !== "--resume") words.push(word);
+  }
+  return ["lowland", ...words]
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(" ");
+}
+
+/** A row for each task and number of steps, and what of it is clear beyond the intervals and worth a warning. */
+function figures({ evaluations, sharpness }) {
+  const wanted = values.optimizer ?? `zoo:${name}`;
+  const mine = evaluations.filter(({ optimizer, spec }) => optimizer === wanted || spec === wanted);
+  if (mine.length === 0) {
+    const known = [...new Set(evaluations.map(({ optimizer }) => optimizer))].join(", ");
+    throw new Error(`${values.results} has no records of "${wanted}"; give --optimizer, one of ${known}`);
+  }
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const header = [
+    "task",
+    "steps",
+    "seeds",
+    "train loss",
+    "test accuracy, %",
+    "λ_max",
+    "best hand-designed, %",
+  ];
+  const limits = [];
+  const rows = mine.map(({ task, optimizer, steps, summary }) => {
+    const at = (record) => record.task === task && record.steps === steps;
+    const flat = sharpness.find((record) => at(record) && record.optimizer === optimizer)?.summary;
+    const [best] = evaluations
+      .filter((record) => at(record) && record.group === "hand-designed" && accuracy(record) !== null)
+      .sort((a, b) => accuracy(b) - accuracy(a));
+    if (best && summary.testAccuracy?.high < best.summary.testAccuracy.low) {
+      limits.push(`At ${steps} steps on ${task} it stays clearly below ${best.optimizer} in test accuracy.`);
+    }
+    const earlier = mine.find(
+      (record) =>
+        record.task === task && record.steps < steps && record.summary.trainLoss.high < summary.trainLoss.low,
+    );
+    if (earlier) {
+      limits.push(
+        `On ${task} its training loss is higher after ${steps} steps than after ${earlier.steps}: stop it in time.`,
+      );
+    }
+    if (summary.diverged > 0) {
+      limits.push(`${summary.diverged} of ${summary.seeds} runs of ${steps} steps on ${task} diverged.`);
+    }
+    return [
+      task,
+      steps,
+      summary.seeds,
+      interval(summary.trainLoss, 3),
+      interval(summary.testAccuracy, 2, 100),
+      interval(flat?.topEigenvalue, 2),
+      best ? `${best.optimizer}: ${interval(best.summary.testAccuracy, 2, 100)}` : "—",
+    ];
+  });
+  return { table: [header, header.map(() => "---"), ...rows].map(line), limits };
+}
+
+function accuracy({ summary }) {
+  return summary.testAccuracy?.mean ?? null;
+}
+
+function interval(estimate, digits, unit = 1) {
+  if (estimate === undefined || estimate.mean === null) return "—";
+  const [mean, low, high] = [estimate.mean, estimate.low, estimate.high].map((value) =>
+    value === null ? "—" : (unit * value).toFixed(digits),
+  );
+  return `${mean} [${low}, ${high}]`;
+}
