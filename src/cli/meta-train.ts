@@ -3,6 +3,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { MetaConfig } from "../meta/config.ts";
 import type { MetaRunResult } from "../meta/run.ts";
+import { ioError } from "../runs/files.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { dataDirFlag, integer, jsonFlag, nonNegative, positive } from "./flags.ts";
@@ -170,6 +171,7 @@ function report(context: CliContext, { out, json }: MetaTrainFlags, result: Meta
 /** The configuration: flags over the file (or, when resuming, the run's own) over the defaults. */
 async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaConfig> {
   const { resolveMetaConfig } = await import("../meta/config.ts");
+  const { readRun } = await import("../runs/run-directory.ts");
   const given = {
     tasks: flags.task,
     learned: flags.learned,
@@ -189,7 +191,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
   };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const base = resume
-    ? (JSON.parse(readText(`${flags.out}/config.resolved.json`)) as object)
+    ? (readRun(flags.out).config as object)
     : flags.config === undefined
       ? {}
       : await readConfig(flags.config);
@@ -199,7 +201,8 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
   }
   const { loadRegularizer } = await import("../regularizers/load.ts");
   const { learnedOf } = await import("../meta/setup.ts");
-  const config = resolveMetaConfig(merged, flags.config ?? "configuration");
+  const source = resume ? `${flags.out}/config.resolved.json` : (flags.config ?? "configuration");
+  const config = resolveMetaConfig(merged, source);
   // wrong names fail before anything is written
   await loadRegularizer(config.regularizer);
   learnedOf(config);
@@ -215,7 +218,7 @@ async function readConfig(path: string): Promise<object> {
   } catch (error) {
     throw new LowlandError(
       "E_CONFIG",
-      `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]}`,
+      `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]}; correct it`,
     );
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
@@ -228,7 +231,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new LowlandError("E_IO", `${path} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw ioError("read", path, error);
   }
 }
 

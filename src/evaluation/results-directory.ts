@@ -1,13 +1,25 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
-import { listDirectory, makeDirectory, readTextIfAny, removeFile, writeFileAtomic } from "../runs/files.ts";
+import {
+  isTemporary,
+  listDirectory,
+  makeDirectory,
+  readTextIfAny,
+  removeFile,
+  writeFileAtomic,
+} from "../runs/files.ts";
+import { LOCK_FILE, lockDirectory } from "../runs/lock.ts";
 import { formatResults, type Results } from "./results.ts";
 
 /** A directory that an evaluation leaves its results in, and its journal meanwhile. */
 export interface ResultsDirectory {
   /** File for `runGrid`'s journal. */
   readonly journal: string;
+  /** The same for runs that choose settings. */
+  readonly tuningJournal: string;
+  /** File for what was measured of this machine. */
+  readonly rates: string;
   /** Writes `results.json` and `report.html`. */
   write(results: Results): Promise<void>;
 }
@@ -16,7 +28,7 @@ export interface ResultsDirectory {
  * Opens a directory for results: a new or empty one, one with an unfinished evaluation of the same settings, which
  * goes on, or with `force` one whose results are replaced.
  *
- * @throws {LowlandError} E_RUN if it holds results or anything else already; E_IO
+ * @throws {LowlandError} E_RUN if it holds results or anything else already, or another process uses it; E_IO
  */
 export function openResults(
   path: string,
@@ -25,29 +37,33 @@ export function openResults(
 ): ResultsDirectory {
   const settingsFile = join(path, "settings.json");
   const journal = join(path, "jobs.jsonl");
+  const tuningJournal = join(path, "tuning.jsonl");
+  const rates = join(path, "rates.json");
   const resultsFile = join(path, "results.json");
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   const before = readTextIfAny(settingsFile);
-  if (before === undefined && listDirectory(path).length > 0) {
+  const names = listDirectory(path).filter((name) => !isTemporary(name) && name !== LOCK_FILE);
+  if (before === undefined && names.length > 0) {
     throw new LowlandError(
       "E_RUN",
       `${path} is not empty and holds no evaluation, so it is left alone; choose another --out`,
     );
   }
-  if (before !== undefined && (existsSync(resultsFile) || before !== text)) {
-    if (!force) {
-      const fact = existsSync(resultsFile)
-        ? "holds results already"
-        : "holds an unfinished evaluation with other settings";
-      throw new LowlandError("E_RUN", `${path} ${fact}; replace it with --force, or choose another --out`);
-    }
-    for (const file of [resultsFile, journal, join(path, "report.html")])
-      if (existsSync(file)) removeFile(file);
+  const occupied = before !== undefined && (existsSync(resultsFile) || before !== text);
+  if (occupied && !force) {
+    const fact = existsSync(resultsFile)
+      ? "holds results already"
+      : "holds an unfinished evaluation with other settings";
+    throw new LowlandError("E_RUN", `${path} ${fact}; replace it with --force, or choose another --out`);
   }
   makeDirectory(path);
+  lockDirectory(path); // until this process ends
+  if (occupied) for (const file of [resultsFile, journal, join(path, "report.html")]) removeFile(file);
   writeFileAtomic(settingsFile, text);
   return {
     journal,
+    tuningJournal,
+    rates,
     async write(results) {
       const { renderReport } = await import("../report/page.ts");
       writeFileAtomic(resultsFile, formatResults(results));

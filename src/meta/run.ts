@@ -80,6 +80,7 @@ async function trainIn(
   { onStep, signal }: { onStep: MetaRunOptions["onStep"]; signal: AbortSignal | undefined },
 ): Promise<MetaRunResult> {
   const latest = run.latest();
+  if (latest === undefined) refuseLoss(run, config);
   const start =
     latest === undefined
       ? initialState(config, learnedOf(config))
@@ -127,9 +128,21 @@ async function trainIn(
   }
 }
 
-/** Opens a run to go on with it; starts it where there is none yet. */
+/** Opens a run to go on with it. */
 function reopen(directory: string, config: MetaConfig, variant: string): RunDirectory {
   const run = RunDirectory.open(directory);
+  try {
+    refuseChanges(run, config, variant);
+  } catch (error) {
+    run.close();
+    throw error;
+  }
+  return run;
+}
+
+/** Throws E_CONFIG unless a run can be gone on with by this configuration on these kernels. */
+function refuseChanges(run: RunDirectory, config: MetaConfig, variant: string): void {
+  const directory = run.path;
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
   // a run may be made longer, unless its learning rate depends on its length
   const changed = (Object.keys(config) as (keyof MetaConfig)[]).filter(
@@ -151,7 +164,16 @@ function reopen(directory: string, config: MetaConfig, variant: string): RunDire
       `${directory} was started with the ${run.meta.variant} kernels, this is ${variant}; set LOWLAND_KERNELS=${run.meta.variant}`,
     );
   }
-  return run;
+}
+
+/** Throws E_RUN if a run without a checkpoint has gone far enough to have had one: starting again would lose it. */
+function refuseLoss(run: RunDirectory, config: MetaConfig): void {
+  const steps = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.outerStep ?? 0;
+  if (steps <= config.checkpointEvery) return;
+  throw new LowlandError(
+    "E_RUN",
+    `${run.path}/checkpoints/latest is missing, although the run came to outer step ${steps}; write the name of a checkpoint there into it, or start again with --force`,
+  );
 }
 
 function scalarsOf({

@@ -392,16 +392,51 @@ describe("what lowland meta-train refuses", () => {
     );
   });
 
-  it("--resume where config.resolved.json is gone, although there is something to lose", async () => {
-    rmSync(join(copyOfReference("no-config"), "config.resolved.json"));
-    const before = contents("no-config");
-    await expectRefusal(metaTrain("no-config", ["--resume"]), 1, /config\.resolved\.json.*E_IO/);
-    expect(contents("no-config")).toEqual(before);
+  it.each([
+    ["meta.json is gone", ["meta.json"], /not a lowland run directory \(meta\.json .*left alone.*E_RUN/],
+    ["config.resolved.json is gone", ["config.resolved.json"], /config\.resolved\.json is missing; .*E_RUN/],
+    ["all checkpoints are gone", ["checkpoints"], /latest is missing, .* outer step 120; .*E_RUN/],
+    ["the pointer to the latest is gone", ["checkpoints/latest"], /latest is missing, .*E_RUN/],
+    ["the latest checkpoint is gone", [FINAL], /latest names "step-000120.*E_RUN/],
+  ])("--resume where %s, although there is something to lose", async (_what, gone, message) => {
+    const out = `without-${gone[0]!.replaceAll("/", "-")}`;
+    copyOfReference(out);
+    for (const name of gone) rmSync(join(folder, out, name), { recursive: true });
+    const before = contents(out);
+    await expectRefusal(metaTrain(out, ["--resume"]), 1, message);
+    expect(contents(out)).toEqual(before);
   });
 
-  it("--resume where the latest checkpoint is gone", async () => {
-    rmSync(join(copyOfReference("gone"), FINAL));
-    await expectRefusal(metaTrain("gone", ["--resume"]), 1, /names "step-000120.*E_RUN/);
+  it.each([
+    ["is cut off", '{"tasks":["b', 1, /config\.resolved\.json is not valid JSON; .*E_RUN/],
+    ["holds a field it does not know", '{"tasks":["b"],"steps":1}', 2, /config\.resolved\.json: .*"steps"/],
+  ])("--resume where config.resolved.json %s", async (_what, text, code, message) => {
+    const out = `config-${code}`;
+    writeFileSync(join(copyOfReference(out), "config.resolved.json"), text);
+    await expectRefusal(metaTrain(out, ["--resume"]), code, message);
+    expect(finalOf(out).equals(reference)).toBe(true);
+  });
+
+  it("a run that another process is at, until that process is gone", async () => {
+    const child = spawn(process.execPath, [binary, ...argumentsOf("busy", [])], { stdio: "ignore" });
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    while (stepsIn("busy") < 4) await new Promise((resolve) => setTimeout(resolve, 1));
+    child.kill("SIGSTOP");
+    const before = contents("busy");
+    for (const flag of ["--resume", "--force"]) {
+      await expectRefusal(
+        metaTrain("busy", [flag]),
+        1,
+        new RegExp(`busy is in use by process ${child.pid} on .*; wait until it ends.*E_RUN`),
+      );
+    }
+    expect(contents("busy")).toEqual(before);
+    child.kill("SIGKILL");
+    await ended;
+    const { code, stderr } = await metaTrain("busy", ["--resume"]);
+    expectSuccess(code, stderr);
+    expect(finalOf("busy").equals(reference)).toBe(true);
+    expect(readdirSync(join(folder, "busy"))).not.toContain(".lock");
   });
 
   it.each([
