@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { openArena } from "../kernels/module.ts";
-import { norm } from "../kernels/vector.ts";
+import { dot, norm } from "../kernels/vector.ts";
 import { lstm } from "../learned/lstm.ts";
 import { referenceStates, referenceStep } from "../learned/lstm-reference.ts";
 import { foldIn, type Key, key, normal } from "../random/key.ts";
+import { gam } from "../regularizers/gam.ts";
+import { gsam } from "../regularizers/gsam.ts";
 import { noRegularizer } from "../regularizers/registry.ts";
 import { sam } from "../regularizers/sam.ts";
 import type { Regularizer } from "../regularizers/types.ts";
@@ -86,6 +88,50 @@ function inputGradients(instance: Instance): {
   return { warm: all.slice(0, instance.step), window: all.slice(instance.step), from };
 }
 
+/** The window in float64 with its input gradients held constant: (φ, each) → Σ of `each` over the points after each step. */
+function unrolled(instance: Instance) {
+  const { warm, window, from } = inputGradients(instance);
+  const states = statesAt(instance, warm);
+  return (phi: Float64Array, each: (t: number, params: Float64Array) => number): number => {
+    const copies = states.map(({ h, c }) => structuredClone({ h, c }));
+    const params = from.slice();
+    let sum = 0;
+    for (let t = 0; t < TRUNCATION; t++) {
+      referenceStep(phi, window[t]!, copies, settings).forEach((u, i) => {
+        params[i]! += u;
+      });
+      sum += each(t + 1, params);
+    }
+    return sum;
+  };
+}
+
+/** Keys of the minibatches that the meta-loss is taken on. */
+function batchesOf({ key, step }: Instance, batch: "same" | "fresh"): (t: number) => Key {
+  const keys = instanceKeys(key);
+  return (t) => foldIn(batch === "fresh" ? keys.fresh : keys.batches, step + t);
+}
+
+/** Compares every seventh entry with a central difference; float32 against float64: relative to the largest entry. */
+function expectDerivative(
+  gradient: Float32Array,
+  at: Float64Array,
+  tolerance: number,
+  value: (at: Float64Array) => number,
+): void {
+  const largest = Math.max(...gradient.map(Math.abs));
+  const step = 1e-5;
+  for (let i = 0; i < at.length; i += 7) {
+    const entry = at[i]!;
+    at[i] = entry + step;
+    const above = value(at);
+    at[i] = entry - step;
+    const below = value(at);
+    at[i] = entry;
+    expect(Math.abs(gradient[i]! - (above - below) / (2 * step))).toBeLessThan(tolerance * largest);
+  }
+}
+
 describe("the meta-gradient of a window", () => {
   it.each([
     ["plain", noRegularizer, "same"],
@@ -96,24 +142,8 @@ describe("the meta-gradient of a window", () => {
     "is the derivative of the meta-loss in φ, input gradients held constant: %s",
     (_what, regularizer, batch) => {
       const result = runnerOf({ with: regularizer, metaLossBatch: batch }).window(metaParams, start);
-      const { warm, window, from } = inputGradients(start);
-      const states = statesAt(start, warm);
-      const keys = instanceKeys(start.key);
-      const at = (t: number): Key => foldIn(batch === "fresh" ? keys.fresh : keys.batches, start.step + t);
-
-      /** Σ of `each` over the points after each step. */
-      const run = (phi: Float64Array, each: (t: number, params: Float64Array) => number): number => {
-        const copies = states.map(({ h, c }) => structuredClone({ h, c }));
-        const params = from.slice();
-        let sum = 0;
-        for (let t = 0; t < TRUNCATION; t++) {
-          referenceStep(phi, window[t]!, copies, settings).forEach((u, i) => {
-            params[i]! += u;
-          });
-          sum += each(t + 1, params);
-        }
-        return sum;
-      };
+      const run = unrolled(start);
+      const at = batchesOf(start, batch);
 
       // the ascent step e of the unperturbed run, a constant; zero without a regularizer
       const phi = Float64Array.from(metaParams);
@@ -138,18 +168,36 @@ describe("the meta-gradient of a window", () => {
             new Float64Array(SIZE),
           ),
         );
-      const largest = Math.max(...result.metaGradient.map(Math.abs));
-      const step = 1e-5;
-      for (let i = 0; i < phi.length; i += 7) {
-        const value = phi[i]!;
-        phi[i] = value + step;
-        const above = along(phi);
-        phi[i] = value - step;
-        const below = along(phi);
-        phi[i] = value;
-        // float32 kernels and states against float64: relative to the largest entry
-        expect(Math.abs(result.metaGradient[i]! - (above - below) / (2 * step))).toBeLessThan(2e-5 * largest);
-      }
+      expectDerivative(result.metaGradient, phi, 2e-5, along);
+    },
+  );
+
+  /** GSAM and GAM are fields: in the meta-loss what they give for a gradient is a cotangent, taken as it is. */
+  it.each([
+    ["GSAM", gsam({ rho: 0.3, alpha: 0.4 }), "same"],
+    ["GSAM on fresh minibatches", gsam({ rho: 0.3, alpha: 0.4 }), "fresh"],
+    ["GAM", gam({ rho: 0.2, alpha: 0.7 }), "same"],
+    ["GAM on fresh minibatches", gam({ rho: 0.2, alpha: 0.7 }), "fresh"],
+  ] as const)(
+    "with %s is the derivative of Σ r_t·w_t(φ) in φ, the regularized gradients r_t held constant",
+    (_what, regularizer, batch) => {
+      const result = runnerOf({ with: regularizer, metaLossBatch: batch }).window(metaParams, start);
+      const run = unrolled(start);
+      const at = batchesOf(start, batch);
+      const phi = Float64Array.from(metaParams);
+      const cotangents: Float64Array[] = [];
+      const metaLoss = run(phi, (t, params) => {
+        const r = new Float64Array(SIZE);
+        cotangents.push(r);
+        return regularizer.apply(hilly.objective()).lossAndGradient(params, at(t), r);
+      });
+      const reported = result.metaLosses.slice(1).reduce((sum, loss) => sum + loss, 0);
+      expect(Math.abs(reported / metaLoss - 1)).toBeLessThan(1e-5);
+      // Hessian-vector products by differences in float32, within 8e-3 of exact ones along any direction
+      const tolerance = regularizer.name === "gam" ? 1e-3 : 2e-5;
+      expectDerivative(result.metaGradient, phi, tolerance, (weights) =>
+        run(weights, (t, params) => dot(cotangents[t - 1]!, params)),
+      );
     },
   );
 
