@@ -1,11 +1,15 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { buildCommand, buildRouteMap, type RouteMap } from "@stricli/core";
+import type { StageEstimate } from "../evaluation/results.ts";
+import type { Budget } from "../reproduce/paper.ts";
 import type { Plan } from "../reproduce/plan.ts";
-import { type CliContext, print } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag } from "./flags.ts";
-import { Progress } from "./progress.ts";
+import { splitSpecs } from "../spec.ts";
+import { type CliContext, print, printJson } from "./context.ts";
+import { dataDirFlag, integer, jsonFlag, list } from "./flags.ts";
+import { formatDuration, Progress } from "./progress.ts";
 import { evaluationTable, sharpnessTable } from "./results-tables.ts";
+import { formatTable } from "./table.ts";
 
 interface ReproduceFlags {
   readonly out: string;
@@ -34,7 +38,24 @@ const flags = {
   json: jsonFlag,
 } as const;
 
-async function runPlan(context: CliContext, plan: Plan, given: ReproduceFlags): Promise<void> {
+/** What each stage should take, with the total. */
+function estimateTable(stages: readonly StageEstimate[]): string {
+  const total = stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  return formatTable(
+    ["stage", "work", "expected h:mm:ss"],
+    [
+      ...stages.map(({ stage, work, seconds }) => [stage, work, formatDuration(seconds)]),
+      ["total", "", formatDuration(total)],
+    ],
+  );
+}
+
+async function runPlan(
+  context: CliContext,
+  plan: Plan,
+  given: ReproduceFlags,
+  { estimated = false }: { estimated?: boolean } = {},
+): Promise<void> {
   const { out, force, json, dataDir, threads = availableParallelism() } = given;
   const { reproduce } = await import("../reproduce/reproduce.ts");
   const { provenance } = await import("./run-info.ts");
@@ -48,6 +69,12 @@ async function runPlan(context: CliContext, plan: Plan, given: ReproduceFlags): 
       provenance: provenance(context.argv),
       signal: context.signal,
       ...(dataDir !== undefined && { dataDir }),
+      ...(estimated && {
+        onEstimate: (stages: readonly StageEstimate[]) => {
+          progress?.close();
+          context.stderr.write(`${estimateTable(stages)}\n`);
+        },
+      }),
       onProgress: (at) => {
         if (at.stage !== stage) {
           progress?.close();
@@ -86,12 +113,90 @@ const quick = buildCommand({
   },
   parameters: { flags },
   async func(this: CliContext, given: ReproduceFlags): Promise<void> {
-    const { quickPlan } = await import("../reproduce/plan.ts");
+    const { quickPlan } = await import("../reproduce/quick.ts");
     await runPlan(this, quickPlan(), given);
   },
 });
 
+interface PaperFlags extends ReproduceFlags {
+  readonly budget: Budget;
+  readonly source?: string[];
+  readonly task?: string[];
+  readonly seeds?: number;
+  readonly outerSteps?: number;
+  readonly learned?: string[];
+  readonly searched?: string[];
+  readonly dryRun: boolean;
+}
+
+const optional = <T>(parse: (text: string) => T, brief: string, placeholder: string) =>
+  ({ kind: "parsed", parse, optional: true, brief, placeholder }) as const;
+
+const paper = buildCommand({
+  docs: {
+    brief: "The paper's experiment: minutes to days, by budget",
+    fullDescription: [
+      "Stages: a search over settings of the regularizers on meta-validation; meta-training of plain, SAM, GSAM and GAM-regularized LSTM optimizers on every source; tuning of SGD, Nesterov, Adam and AdamW, alone and with explicit SAM, GSAM and GAM, on meta-validation with the same number of candidates each; evaluation and sharpness of all on all tasks, at equal steps and at equal training loss; paired tests with Holm's correction, the transfer matrix, results.json and report.html.",
+      "Says first how long each stage should take on this machine. Interrupted at any moment, the same command goes on where it was. docs/reproduce.md describes stages, budgets and files.",
+      "Budgets: tiny (CI-sized, embedded digits), hour (one source, four tasks), day (two sources, nine tasks, ten seeds), full (four sources, nine tasks, twenty seeds).",
+    ].join("\n\n"),
+  },
+  parameters: {
+    flags: {
+      ...flags,
+      budget: {
+        kind: "enum",
+        values: ["tiny", "hour", "day", "full"],
+        default: "hour",
+        brief: "How much of it to run",
+      },
+      source: optional(splitSpecs, "Meta-training tasks instead of the budget's, comma-separated", "task"),
+      task: optional(splitSpecs, "Tasks to evaluate on instead of the budget's, comma-separated", "task"),
+      seeds: optional(integer(2), "Seeds of the final runs instead of the budget's", "n"),
+      outerSteps: optional(integer(1), "Outer steps of meta-training instead of the budget's", "n"),
+      learned: optional(
+        list(String),
+        "Run directories of meta-train to evaluate, comma-separated: nothing is then meta-trained here",
+        "dir",
+      ),
+      searched: optional(
+        list(String),
+        "Run directories of a search over settings done elsewhere, to be recorded",
+        "dir",
+      ),
+      dryRun: {
+        kind: "boolean",
+        default: false,
+        brief: "Only say how long each stage should take",
+        withNegated: false,
+      },
+    },
+  },
+  async func(this: CliContext, given: PaperFlags): Promise<void> {
+    const { paperPlan } = await import("../reproduce/paper.ts");
+    const { budget, source, task, seeds, outerSteps, learned, searched, dryRun, ...common } = given;
+    const plan = paperPlan(budget, {
+      ...(source && { sources: source }),
+      ...(task && { tasks: task }),
+      ...(seeds !== undefined && { seeds }),
+      ...(outerSteps !== undefined && { outerSteps }),
+      ...(learned && { learned }),
+      ...(searched && { searched }),
+    });
+    if (!dryRun) return runPlan(this, plan, common, { estimated: true });
+    const { calibrate, estimateStages } = await import("../reproduce/estimate.ts");
+    const { dataDir, threads = availableParallelism() } = given;
+    const stages = estimateStages(
+      plan,
+      await calibrate(plan, { ...(dataDir !== undefined && { dataDir }) }),
+      threads,
+    );
+    if (given.json) printJson(this, { stages });
+    else print(this, estimateTable(stages));
+  },
+});
+
 export const reproduce: RouteMap<CliContext> = buildRouteMap({
-  routes: { quick },
+  routes: { quick, paper },
   docs: { brief: "Run a whole experiment, resumable, ending in a report" },
 });

@@ -1,4 +1,5 @@
-import type { Job, NamedMethod } from "../evaluation/jobs.ts";
+import type { Job } from "../evaluation/jobs.ts";
+import type { TuningGrid } from "../evaluation/tuning.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
 
 /** One meta-training run of an experiment. */
@@ -10,57 +11,58 @@ export interface PlannedMetaRun {
   readonly config: MetaConfigInput;
 }
 
-/** A whole experiment: what is meta-trained, what is compared with it, on what, and which pairs are tested. */
+/** Settings of one regularizer in the meta-objective, to be chosen by short meta-training on one task. */
+export interface PlannedSearch {
+  /** Name of the regularizer. */
+  readonly regularizer: string;
+  /** Spec strings to choose from. */
+  readonly candidates: readonly string[];
+  /** The runs, up to the regularizer. */
+  readonly config: MetaConfigInput;
+}
+
+/** A hand-designed optimizer: with a fixed spec, or with candidates that the tuning stage chooses from. */
+export interface PlannedBaseline {
+  /** Display name. */
+  readonly name: string;
+  readonly candidates: readonly [string, ...string[]];
+}
+
+/** How sharpness is measured: not with the same care everywhere, because a gradient of a convolutional network is dear. */
+export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss"> & {
+  /** What is different on tasks with these models. */
+  readonly except?: {
+    readonly models: readonly string[];
+    readonly examples?: number;
+    readonly ascentSteps?: number;
+    readonly restarts?: number;
+  };
+  /** Baselines it is measured for; default all. Learned optimizers are always measured. */
+  readonly baselines?: readonly string[];
+  /**
+   * Also at equal training loss: on each task at best + share · (initial − best), where best is the lowest
+   * meta-validation loss that tuning met with a plain optimizer after the longest runs.
+   */
+  readonly equalLoss?: { readonly share: number; readonly every: number };
+};
+
+/** A whole experiment as plain data: what is meta-trained, what is compared with it, on what, and how it is measured. */
 export interface Plan {
   readonly kind: "reproduce-quick" | "reproduce-paper";
   readonly title: string;
+  readonly search: readonly PlannedSearch[];
   readonly metaRuns: readonly PlannedMetaRun[];
-  readonly baselines: readonly NamedMethod[];
+  /** Run directories of meta-training done elsewhere, taken over as they are. */
+  readonly adopted: readonly string[];
+  /** Run directories of a search done elsewhere, recorded. */
+  readonly searched: readonly string[];
+  readonly baselines: readonly PlannedBaseline[];
+  /** How candidates of baselines are compared; needed where one has several. */
+  readonly tuning?: Pick<TuningGrid, "seeds">;
   readonly tasks: readonly string[];
   readonly steps: readonly number[];
   readonly seeds: readonly number[];
-  readonly sharpness: NonNullable<Job["sharpness"]>;
-  /** [candidate, baseline], by display name. */
-  readonly comparisons: readonly (readonly [string, string])[];
-}
-
-/**
- * The quick experiment: on the embedded digits, a plain and a SAM-regularized LSTM optimizer against Adam and
- * Adam + SAM. A few minutes on two cores.
- */
-export function quickPlan({
-  outerSteps = 200,
-  seeds = 5,
-}: {
-  outerSteps?: number;
-  seeds?: number;
-} = {}): Plan {
-  const config = (regularizer: string): MetaConfigInput => ({
-    tasks: ["synthetic-digits/mlp"],
-    regularizer,
-    outerSteps,
-    validationSeeds: 2,
-    outerLearningRate: 3e-3, // three times the default: a short run that need not settle
-  });
-  return {
-    kind: "reproduce-quick",
-    title: "Does a SAM-regularized learned optimizer find flatter ground? The quick experiment",
-    metaRuns: [
-      { name: "LSTM", folder: "lstm", config: config("none") },
-      { name: "LSTM + SAM", folder: "lstm-sam", config: config("sam:rho=0.05") },
-    ],
-    baselines: [
-      { name: "Adam", spec: "adam:lr=0.01" },
-      { name: "Adam + SAM", spec: "adam:lr=0.01+sam:rho=0.05" },
-    ],
-    tasks: ["synthetic-digits/mlp"],
-    steps: [100, 200],
-    seeds: Array.from({ length: seeds }, (_, seed) => seed),
-    sharpness: { radii: [0.005, 0.05, 0.1], examples: 2000, steps: [100] },
-    comparisons: [
-      ["LSTM + SAM", "LSTM"],
-      ["Adam + SAM", "Adam"],
-      ["LSTM", "Adam"],
-    ],
-  };
+  readonly sharpness: PlannedSharpness;
+  /** [candidate, baseline] by display name; the paper's are derived from what the learned optimizers are. */
+  readonly comparisons?: readonly (readonly [string, string])[];
 }

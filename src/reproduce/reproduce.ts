@@ -1,28 +1,20 @@
-import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { runGrid } from "../evaluation/grid.ts";
-import { gridJobs, recordsOf } from "../evaluation/jobs.ts";
-import type { MetaTrainingRecord, Results } from "../evaluation/results.ts";
-import { openResults } from "../evaluation/results-directory.ts";
-import { resolveMetaConfig } from "../meta/config.ts";
-import { type MetaRunResult, runMetaTraining } from "../meta/run.ts";
-import { readMetrics } from "../runs/metrics.ts";
-import { isRunDirectory } from "../runs/run-directory.ts";
-import type { Plan, PlannedMetaRun } from "./plan.ts";
-
-/** Points a meta-loss curve keeps, at most. */
-const CURVE_POINTS = 200;
-
-/** Where an experiment stands. */
-export interface ReproduceProgress {
-  /** `meta-train LSTM + SAM`, `evaluate`. */
-  readonly stage: string;
-  readonly unit: string;
-  readonly done: number;
-  readonly total: number;
-  readonly note: string;
-}
+import { recordsOf } from "../evaluation/jobs.ts";
+import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
+import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
+import { transferMatrix } from "../evaluation/transfer.ts";
+import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
+import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
+import { pairsOf } from "./compare.ts";
+import { datasetRecords } from "./datasets.ts";
+import { calibrate, estimateStages, type Rates } from "./estimate.ts";
+import { evaluationJobs, namesOf } from "./evaluate.ts";
+import { adopt, type MetaTrainOptions, metaTrainAll } from "./meta-train.ts";
+import type { Plan } from "./plan.ts";
+import type { StageProgress } from "./progress.ts";
+import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
 
 /** How an experiment is run. */
 export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
@@ -30,59 +22,44 @@ export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
   readonly force?: boolean;
   readonly command: readonly string[];
   readonly provenance: Pick<Results, "command" | "version" | "kernelVariant" | "node" | "platform">;
-  readonly onProgress?: (progress: ReproduceProgress) => void;
+  readonly onProgress?: (progress: StageProgress) => void;
+  /** Called with what each stage should take before the first begins; without it nothing is measured or foretold. */
+  readonly onEstimate?: (stages: readonly StageEstimate[]) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Runs an experiment in a directory: meta-training, then all evaluations, then `results.json` and `report.html`.
- * Interrupted at any stage it goes on from there when run again.
+ * Runs an experiment in a directory, stage by stage: search → meta-train → tune → evaluate → compare → `results.json` and
+ * `report.html`. Every stage keeps what it has done, so that an experiment that was interrupted anywhere, by whatever,
+ * goes on from there when run again.
  *
  * @throws {LowlandError} what its stages throw; E_RUN if the directory holds results already
  */
 export async function reproduce(directory: string, plan: Plan, options: ReproduceOptions): Promise<Results> {
-  const { threads, force = false, command, provenance, onProgress, signal, ...store } = options;
+  const { force = false, provenance, onEstimate, ...rest } = options;
+  const { threads } = rest;
   const started = performance.now();
   const output = openResults(directory, plan, { force });
-  const metaTraining: MetaTrainingRecord[] = [];
-  for (const planned of plan.metaRuns) {
-    const path = join(directory, planned.folder);
-    const config = resolveMetaConfig(planned.config);
-    const result = await runMetaTraining(path, config, {
-      ...store,
-      threads,
-      command,
-      resume: !force && isRunDirectory(path),
-      force,
-      ...(signal && { signal }),
-      onStep: ({ outerStep, metaLoss }) =>
-        onProgress?.({
-          stage: `meta-train ${planned.name}`,
-          unit: "outer steps",
-          done: outerStep,
-          total: config.outerSteps,
-          note: `meta-loss ${metaLoss.toFixed(4)}`,
-        }),
-    });
-    signal?.throwIfAborted();
-    metaTraining.push(recordOf(planned, path, result));
-  }
+  const estimates = onEstimate && estimateStages(plan, await ratesOf(output, plan, rest), threads);
+  if (estimates !== undefined) onEstimate?.(estimates);
 
-  const methods = [
-    ...plan.metaRuns.map(({ name, folder }) => ({ name, spec: `learned:${join(directory, folder)}` })),
-    ...plan.baselines,
+  const training: MetaTrainOptions = { ...rest, force };
+  const search =
+    plan.searched.length > 0
+      ? searchRecords(plan.searched)
+      : await searchRegularizers(directory, plan.search, training);
+  const learned = [
+    ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), training)),
+    ...adopt(directory, plan.adopted, force),
   ];
+  const methods = learned.map(({ lineage, spec }) => ({ name: lineage.name, spec }));
+
+  const tuning = await tune(plan, output, rest);
+  const jobs = evaluationJobs(plan, methods, tuning);
+  const records = recordsOf(await grid(jobs, "evaluate", output.journal, rest), namesOf(plan, methods));
+
   const { tasks, steps, seeds, sharpness } = plan;
-  const jobs = gridJobs({ tasks, methods, steps, seeds, sharpness });
-  const done = await runGrid(jobs, {
-    ...store,
-    threads,
-    journal: output.journal,
-    ...(signal && { signal }),
-    onDone: (count, note) =>
-      onProgress?.({ stage: "evaluate", unit: "runs", done: Math.floor(count), total: jobs.length, note }),
-  });
-  const records = recordsOf(done, methods);
+  const lineages = learned.map(({ lineage }) => lineage);
   const results: Results = {
     schemaVersion: 1,
     kind: plan.kind,
@@ -91,54 +68,69 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     seed: 0,
     durationSeconds: (performance.now() - started) / 1000,
     settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } },
-    metaTraining,
+    metaTraining: learned.map(({ record }) => record),
     ...records,
-    comparisons: compareOptimizers(records, plan.comparisons),
+    comparisons: compareOptimizers(records, pairsOf(plan, learned)),
+    datasets: await datasetRecords(tasks, storeOf(rest)),
+    ...(search.length > 0 && { search }),
+    ...(tuning.length > 0 && { tuning }),
+    ...(plan.kind === "reproduce-paper" && { transfer: transferMatrix(records, lineages) }),
+    ...(estimates && { estimates }),
   };
   await output.write(results);
   return results;
 }
 
-/** What a report says of a meta-training run, from its metrics. */
-function recordOf(planned: PlannedMetaRun, path: string, result: MetaRunResult): MetaTrainingRecord {
-  const { config, state, seconds, innerStepsPerSecond } = result;
-  const metrics = readMetrics(join(path, "metrics.jsonl")) as unknown as readonly {
-    outerStep: number;
-    metaLoss: number | null;
-    validation?: { loss: number | null; accuracy?: number };
-  }[];
-  // means over stretches, so that the phases of a run (its first windows, its last ones) do not alternate
-  const stretch = Math.max(config.horizon / config.truncation, Math.ceil(metrics.length / CURVE_POINTS));
-  const metaLossCurve: { outerStep: number; metaLoss: number | null }[] = [];
-  for (let i = 0; i < metrics.length; i += stretch) {
-    const part = metrics.slice(i, i + stretch);
-    const losses = part.flatMap(({ metaLoss }) => (metaLoss === null ? [] : [metaLoss]));
-    metaLossCurve.push({
-      outerStep: part.at(-1)!.outerStep,
-      metaLoss: losses.length === 0 ? null : losses.reduce((a, b) => a + b, 0) / losses.length,
-    });
-  }
-  return {
-    name: planned.name,
-    regularizer: config.regularizer,
-    task: config.tasks.join(", "),
-    outerSteps: state.outerStep,
-    settings: { ...config, tasks: [...config.tasks] },
-    metaLossCurve,
-    metaValidationCurve: metrics.flatMap(({ outerStep, validation }) =>
-      validation === undefined
-        ? []
-        : [
-            {
-              outerStep,
-              loss: validation.loss,
-              ...(validation.accuracy !== undefined && { accuracy: validation.accuracy }),
-            },
-          ],
-    ),
-    bestOuterStep: state.best?.outerStep ?? state.outerStep,
-    seconds,
-    innerStepsPerSecond,
-    gradientEvaluations: state.gradientEvaluations,
-  };
+type StageOptions = Omit<ReproduceOptions, "force" | "provenance" | "onEstimate">;
+
+/** Chooses the settings of every baseline that has several to choose from. */
+async function tune(plan: Plan, output: ResultsDirectory, options: StageOptions): Promise<TuningRecord[]> {
+  const optimizers = plan.baselines.filter(({ candidates }) => candidates.length > 1);
+  if (plan.tuning === undefined || optimizers.length === 0) return [];
+  const { tasks, steps, tuning } = plan;
+  const work: TuningGrid = { tasks, optimizers, steps, seeds: tuning.seeds };
+  return tuningRecords(await grid(tuningJobs(work), "tune", output.tuningJournal, options), work);
+}
+
+/** A grid of runs as a stage. */
+function grid(
+  jobs: Parameters<typeof runGrid>[0],
+  stage: string,
+  journal: string,
+  options: StageOptions,
+): ReturnType<typeof runGrid> {
+  const { threads, signal, onProgress } = options;
+  return runGrid(jobs, {
+    ...storeOf(options),
+    threads,
+    journal,
+    ...(signal && { signal }),
+    onDone: (count, note) =>
+      onProgress?.({ stage, unit: "runs", done: Math.floor(count), total: jobs.length, note }),
+  });
+}
+
+/** What was measured of this machine when the experiment began. */
+async function ratesOf(output: ResultsDirectory, plan: Plan, options: StageOptions): Promise<Rates> {
+  const kept = readTextIfAny(output.rates);
+  if (kept !== undefined) return JSON.parse(kept) as Rates;
+  const tasks = plan.tasks.length;
+  let done = 0;
+  const rates = await calibrate(plan, {
+    ...storeOf(options),
+    onTask: (note) =>
+      options.onProgress?.({
+        stage: "measure this machine",
+        unit: "tasks",
+        done: Math.min(done++, tasks),
+        total: tasks,
+        note,
+      }),
+  });
+  writeFileAtomic(output.rates, `${JSON.stringify(rates, null, 2)}\n`);
+  return rates;
+}
+
+function storeOf({ threads, command, onProgress, signal, ...store }: StageOptions): StoreOptions {
+  return store;
 }

@@ -1,0 +1,223 @@
+import type { StoreOptions } from "../data/datasets.ts";
+import type { Job } from "../evaluation/jobs.ts";
+import { SHARPNESS_EXAMPLES_SEED } from "../evaluation/jobs.ts";
+import type { StageEstimate } from "../evaluation/results.ts";
+import { tuningJobs } from "../evaluation/tuning.ts";
+import { openArena } from "../kernels/module.ts";
+import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { initialState } from "../meta/outer-loop.ts";
+import { learnedOf } from "../meta/setup.ts";
+import { openExecutor } from "../meta/threads.ts";
+import { key } from "../random/key.ts";
+import { countGradients } from "../regularizers/count.ts";
+import { loadRegularizer } from "../regularizers/load.ts";
+import { parseSpec } from "../spec.ts";
+import { loadTask } from "../tasks/registry.ts";
+import type { Task } from "../tasks/types.ts";
+import { evaluationJobs } from "./evaluate.ts";
+import { configOf } from "./meta-record.ts";
+import type { Plan } from "./plan.ts";
+
+/** Seconds that the parts of a run on one task take on one core of this machine. */
+export interface TaskRates {
+  /** One minibatch gradient. */
+  readonly gradient: number;
+  /** One step of the learned optimizer, its gradient left out. */
+  readonly learnedStep: number;
+  /** One pass over a tenth of the training set. */
+  readonly validation: number;
+  /** One gradient on 1,000 fixed examples. */
+  readonly thousand: number;
+}
+
+/** Everything a stage's time is computed from. */
+export interface Rates {
+  readonly tasks: Readonly<Record<string, TaskRates>>;
+  /** Seconds of a plain window on one core, by the meta-training tasks joined by commas. */
+  readonly windows: Readonly<Record<string, number>>;
+  /** Gradients a step costs, by regularizer. */
+  readonly gradients: Readonly<Record<string, number>>;
+}
+
+/** What is typically spent on an eigenvalue by power iteration: it stops long before its limit. */
+const EIGENVALUE_GRADIENTS = 60;
+const TRACE_GRADIENTS = 40;
+/** Accuracy is measured on a tenth of the training set so often along a run. */
+const CURVE_VALIDATIONS = 20;
+const MEASURE_SECONDS = 0.03;
+
+/** Measures this machine for a few seconds on the tasks of a plan; see `estimateStages`. */
+export async function calibrate(
+  plan: Plan,
+  { onTask, ...store }: StoreOptions & { readonly onTask?: (task: string) => void } = {},
+): Promise<Rates> {
+  const configs = [...plan.search, ...plan.metaRuns].map(({ config }) => resolveMetaConfig(config));
+  const learned = configs[0] ?? (plan.adopted[0] === undefined ? undefined : configOf(plan.adopted[0]));
+  const tasks: Record<string, TaskRates> = {};
+  const gradients: Record<string, number> = {};
+  for (const name of new Set([...plan.tasks, ...configs.flatMap((config) => config.tasks)])) {
+    onTask?.(name);
+    const task = await loadTask(name, store);
+    try {
+      tasks[name] = ratesOf(task, learned ?? { learned: "lstm" });
+      if (Object.keys(gradients).length === 0) Object.assign(gradients, await gradientCosts(task, plan));
+    } finally {
+      task.close?.();
+    }
+  }
+  const windows: Record<string, number> = {};
+  for (const config of configs) {
+    const id = config.tasks.join(", ");
+    if (windows[id] !== undefined) continue;
+    onTask?.(`meta-training on ${id}`);
+    windows[id] = await windowSeconds({ ...config, regularizer: "none", instances: 1 }, store);
+  }
+  return { tasks, windows, gradients };
+}
+
+/** What each stage should take with so many threads. Pure: the same rates always give the same table. */
+export function estimateStages(plan: Plan, rates: Rates, threads: number): StageEstimate[] {
+  const search = plan.search.flatMap(({ candidates, config }) =>
+    candidates.map((regularizer) => resolveMetaConfig({ ...config, regularizer })),
+  );
+  const metaRuns = plan.metaRuns.map(({ config }) => resolveMetaConfig(config));
+  const tuned = plan.baselines.filter(({ candidates }) => candidates.length > 1);
+  const { tasks, steps } = plan;
+  const tuning =
+    plan.tuning === undefined
+      ? []
+      : tuningJobs({ tasks, optimizers: tuned, steps, seeds: plan.tuning.seeds });
+  const learned = plan.metaRuns.length + plan.adopted.length;
+  const final = evaluationJobs(
+    plan,
+    Array.from({ length: learned }, (_, i) => ({ name: String(i), spec: `learned:${i}` })),
+    [],
+  );
+  const sum = (seconds: readonly number[]): number => seconds.reduce((a, b) => a + b, 0);
+  const ofRuns = (configs: readonly MetaConfig[]) =>
+    sum(configs.map((config) => metaRunSeconds(config, rates, threads)));
+  const ofJobs = (jobs: readonly Job[]) => sum(jobs.map((job) => jobSeconds(job, rates, plan))) / threads;
+  const all: StageEstimate[] = [
+    { stage: "search", work: `${search.length} short meta-training runs`, seconds: ofRuns(search) },
+    { stage: "meta-train", work: `${metaRuns.length} runs`, seconds: ofRuns(metaRuns) },
+    { stage: "tune", work: `${tuning.length} runs on meta-validation`, seconds: ofJobs(tuning) },
+    { stage: "evaluate", work: `${final.length} runs`, seconds: ofJobs(final) },
+  ];
+  return all.filter(({ seconds }) => seconds > 0);
+}
+
+function metaRunSeconds(config: MetaConfig, rates: Rates, threads: number): number {
+  const { tasks, outerSteps, truncation, instances, checkpointEvery, validationSeeds, horizon } = config;
+  const own = tasks.map((task) => rates.tasks[task]!);
+  const gradient = own.reduce((total, task) => total + task.gradient, 0) / own.length;
+  const extra = (rates.gradients[config.regularizer] ?? 1) - 1;
+  const window = rates.windows[tasks.join(", ")]! + extra * (truncation + 1) * gradient;
+  const validation = own.reduce(
+    (total, task) => total + horizon * (task.gradient + task.learnedStep) + task.validation,
+    0,
+  );
+  const validations = Math.ceil(outerSteps / checkpointEvery) * validationSeeds * validation;
+  return (
+    (outerSteps * instances * window) / Math.min(threads, instances) +
+    validations / Math.min(threads, validationSeeds)
+  );
+}
+
+function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates, plan: Plan): number {
+  const own = rates.tasks[task]!;
+  const learned = spec.startsWith("learned:");
+  const perStep =
+    own.gradient * (rates.gradients[regularizerOf(spec)] ?? 1) + (learned ? own.learnedStep : 0);
+  // training set and test set together are ten tenths
+  const passes = select ? steps.length : steps.length * 10 + CURVE_VALIDATIONS;
+  const training = Math.max(...steps) * perStep + passes * own.validation;
+  if (sharpness === undefined) return training;
+  const { radii, ascentSteps = 20, restarts = 3, trace, eigenvalues = 0, examples } = sharpness;
+  const ascents = radii.length * restarts * (4 * ascentSteps + 2);
+  const point =
+    ascents + radii.length + EIGENVALUE_GRADIENTS + (trace ? TRACE_GRADIENTS : 0) + 80 * eigenvalues;
+  const { equalLoss } = plan.sharpness;
+  const equal = equalLoss === undefined ? 0 : point + Math.max(...steps) / equalLoss.every;
+  return training + (sharpness.steps.length * point + equal) * own.thousand * (examples / 1000);
+}
+
+/** The explicit regularizer of a baseline's spec, up to its settings. */
+function regularizerOf(spec: string): string {
+  const regularizer = /\+(?=[a-z])(.+)$/.exec(spec)?.[1];
+  return spec.startsWith("learned:") || regularizer === undefined ? "none" : parseSpec(regularizer).name;
+}
+
+/** Gradients a step costs with each regularizer of a plan, by spec and by name, counted on one point. */
+async function gradientCosts(task: Task, plan: Plan): Promise<Record<string, number>> {
+  const specs = new Set([
+    ...plan.metaRuns.map(({ config }) => config.regularizer ?? "none"),
+    ...plan.search.flatMap(({ candidates }) => candidates),
+    ...plan.baselines.map(({ candidates }) => regularizerOf(candidates[0])),
+  ]);
+  const costs: Record<string, number> = {};
+  const arena = openArena();
+  try {
+    const params = arena.float32(task.layout.size);
+    const gradient = arena.float32(task.layout.size);
+    task.init(key(0), params);
+    for (const spec of specs) {
+      const counted = countGradients(task.objective("train"));
+      (await loadRegularizer(spec)).apply(counted).lossAndGradient(params, key(1), gradient);
+      costs[spec] = counted.gradients;
+    }
+  } finally {
+    arena.close();
+  }
+  return costs;
+}
+
+function ratesOf(task: Task, config: Pick<MetaConfig, "learned">): TaskRates {
+  const arena = openArena();
+  try {
+    const params = arena.float32(task.layout.size);
+    const gradient = arena.float32(task.layout.size);
+    task.init(key(0), params);
+    const objective = task.objective("train");
+    const learned = learnedOf(config);
+    const metaParams = new Float32Array(learned.layout.size);
+    learned.init(key(0), metaParams);
+    const optimizer = learned.optimizer(metaParams);
+    const state = optimizer.init(task.layout, arena);
+    const fixed = task.fixedObjective({ count: 1000, key: key(SHARPNESS_EXAMPLES_SEED) });
+    return {
+      gradient: secondsOf(() => objective.lossAndGradient(params, key(1), gradient)),
+      thousand: secondsOf(() => fixed.lossAndGradient(params, key(1), gradient)),
+      validation: secondsOf(() => task.evaluate(params, "meta-validation")),
+      learnedStep: secondsOf(() => optimizer.step(params, gradient, state)),
+    };
+  } finally {
+    arena.close();
+  }
+}
+
+async function windowSeconds(config: MetaConfig, store: StoreOptions): Promise<number> {
+  const executor = await openExecutor(config, { ...store, threads: 1 });
+  try {
+    const { metaParams, instances } = initialState(config, learnedOf(config));
+    await executor.windows(metaParams, instances);
+    const started = performance.now();
+    await executor.windows(metaParams, instances);
+    return (performance.now() - started) / 1000;
+  } finally {
+    await executor.close();
+  }
+}
+
+/** Mean seconds of a call, the first of them left out. */
+function secondsOf(work: () => unknown): number {
+  work();
+  const started = performance.now();
+  let calls = 0;
+  let seconds = 0;
+  while (seconds < MEASURE_SECONDS) {
+    work();
+    calls++;
+    seconds = (performance.now() - started) / 1000;
+  }
+  return seconds / calls;
+}

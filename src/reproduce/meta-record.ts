@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { LowlandError } from "../errors.ts";
+import type { MetaTrainingRecord } from "../evaluation/results.ts";
+import { decodeCheckpoint } from "../meta/checkpoint.ts";
+import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { readTextIfAny } from "../runs/files.ts";
+import { readMetrics } from "../runs/metrics.ts";
+import { isRunDirectory } from "../runs/run-directory.ts";
+
+/** Points a meta-loss curve keeps, at most. */
+const CURVE_POINTS = 200;
+
+/** The configuration of a run directory. Throws E_RUN if there is none. */
+export function configOf(path: string): MetaConfig {
+  const file = join(path, "config.resolved.json");
+  const text = isRunDirectory(path) ? readTextIfAny(file) : undefined;
+  if (text === undefined) {
+    throw new LowlandError(
+      "E_RUN",
+      `${path} is not the directory of a meta-training run; give one that lowland meta-train wrote`,
+    );
+  }
+  return resolveMetaConfig(JSON.parse(text), file);
+}
+
+interface Metric {
+  readonly outerStep: number;
+  readonly metaLoss: number | null;
+  readonly seconds: number;
+  readonly validation?: { readonly loss: number | null; readonly accuracy?: number };
+}
+
+/** What a report says of a meta-training run, from its files. */
+export function recordOf(name: string, path: string, config: MetaConfig): MetaTrainingRecord {
+  const latest = join(path, "checkpoints", (readTextIfAny(join(path, "checkpoints", "latest")) ?? "").trim());
+  const { state } = decodeCheckpoint(readFileSync(latest), latest);
+  const metrics = readMetrics(join(path, "metrics.jsonl")) as unknown as readonly Metric[];
+  // means over stretches, so that the phases of a run (its first windows, its last ones) do not alternate
+  const stretch = Math.max(config.horizon / config.truncation, Math.ceil(metrics.length / CURVE_POINTS));
+  const metaLossCurve: { outerStep: number; metaLoss: number | null }[] = [];
+  for (let i = 0; i < metrics.length; i += stretch) {
+    const part = metrics.slice(i, i + stretch);
+    const losses = part.flatMap(({ metaLoss }) => (metaLoss === null ? [] : [metaLoss]));
+    metaLossCurve.push({
+      outerStep: part.at(-1)!.outerStep,
+      metaLoss: losses.length === 0 ? null : losses.reduce((a, b) => a + b, 0) / losses.length,
+    });
+  }
+  const seconds = metrics.at(-1)?.seconds ?? 0;
+  return {
+    name,
+    regularizer: config.regularizer,
+    task: config.tasks.join(", "),
+    metaSeed: config.seed,
+    outerSteps: state.outerStep,
+    settings: { ...config, tasks: [...config.tasks] },
+    metaLossCurve,
+    metaValidationCurve: metrics.flatMap(({ outerStep, validation }) =>
+      validation === undefined
+        ? []
+        : [
+            {
+              outerStep,
+              loss: validation.loss,
+              ...(validation.accuracy !== undefined && { accuracy: validation.accuracy }),
+            },
+          ],
+    ),
+    bestOuterStep: state.best?.outerStep ?? state.outerStep,
+    seconds,
+    innerStepsPerSecond:
+      seconds === 0 ? 0 : (state.outerStep * config.truncation * config.instances) / seconds,
+    gradientEvaluations: state.gradientEvaluations,
+  };
+}

@@ -1,0 +1,138 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StoreOptions } from "../data/datasets.ts";
+import { LowlandError } from "../errors.ts";
+import type { MetaTrainingRecord } from "../evaluation/results.ts";
+import type { Lineage } from "../evaluation/transfer.ts";
+import { decodeWeights, encodeWeights, learnedSpec } from "../meta/checkpoint.ts";
+import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { runMetaTraining } from "../meta/run.ts";
+import { listDirectory, makeDirectory, writeFileAtomic } from "../runs/files.ts";
+import { findCheckpoint, isRunDirectory, isStillborn } from "../runs/run-directory.ts";
+import { configOf, recordOf } from "./meta-record.ts";
+import { learnedName, lineageOf, slug } from "./names.ts";
+import type { PlannedMetaRun } from "./plan.ts";
+import type { StageProgress } from "./progress.ts";
+
+/** What every stage that meta-trains needs. */
+export interface MetaTrainOptions extends Omit<StoreOptions, "onProgress"> {
+  readonly threads: number;
+  readonly force: boolean;
+  readonly command: readonly string[];
+  readonly onProgress?: (progress: StageProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A learned optimizer of an experiment. */
+export interface Learned {
+  readonly lineage: Lineage;
+  /** Name it shares with its repetitions. */
+  readonly group: string;
+  /** `learned:FILE`, the copy of its best weights in the experiment's directory. */
+  readonly spec: string;
+  readonly record: MetaTrainingRecord;
+}
+
+/** Meta-trains one run in its directory, or goes on with what is there; a finished one is only read. */
+export async function metaTrainIn(
+  path: string,
+  config: MetaConfig,
+  name: string,
+  { threads, force, command, onProgress, signal, ...store }: MetaTrainOptions,
+): Promise<void> {
+  const started = !force && isRunDirectory(path) && !isStillborn(path);
+  if (started && finishedSteps(path) >= config.outerSteps) return;
+  await runMetaTraining(path, config, {
+    ...store,
+    threads,
+    command,
+    resume: started,
+    force,
+    ...(signal && { signal }),
+    onStep: ({ outerStep, metaLoss }) =>
+      onProgress?.({
+        stage: `meta-train ${name}`,
+        unit: "outer steps",
+        done: outerStep,
+        total: config.outerSteps,
+        note: `meta-loss ${metaLoss.toFixed(4)}`,
+      }),
+  });
+  signal?.throwIfAborted();
+}
+
+/** Outer steps of the newest checkpoint. */
+function finishedSteps(path: string): number {
+  const names = listDirectory(join(path, "checkpoints"));
+  return Math.max(0, ...names.map((name) => Number(/^step-(\d+)\.safetensors$/.exec(name)?.[1] ?? 0)));
+}
+
+/** Meta-trains every planned run in turn. */
+export async function metaTrainAll(
+  directory: string,
+  runs: readonly PlannedMetaRun[],
+  options: MetaTrainOptions,
+): Promise<Learned[]> {
+  const learned: Learned[] = [];
+  for (const { name, folder, config } of runs) {
+    const path = join(directory, folder);
+    const resolved = resolveMetaConfig(config);
+    await metaTrainIn(path, resolved, name, options);
+    learned.push(take(directory, path, name, options.force));
+  }
+  return learned;
+}
+
+/**
+ * Takes over runs that were meta-trained elsewhere: names them by what they are and copies their best weights.
+ *
+ * @throws {LowlandError} E_RUN if one is no run directory; E_CONFIG if two are repetitions with the same seed
+ */
+export function adopt(directory: string, paths: readonly string[], force: boolean): Learned[] {
+  const configs = paths.map((path) => ({ path, config: configOf(path) }));
+  const groupOf = ({ learned, regularizer, tasks }: MetaConfig) =>
+    learnedName(learned, regularizer, tasks.join(", "));
+  const ids = new Map<string, string>();
+  for (const { path, config } of configs) {
+    const id = `${groupOf(config)}, seed ${config.seed}`;
+    const other = ids.get(id);
+    if (other !== undefined) {
+      throw new LowlandError("E_CONFIG", `${other} and ${path} are both ${id}; leave one of them out`);
+    }
+    ids.set(id, path);
+  }
+  return configs.map(({ path, config }) => {
+    const group = groupOf(config);
+    const repeated = configs.filter((other) => groupOf(other.config) === group).length > 1;
+    return take(directory, path, repeated ? `${group} #${config.seed}` : group, force, group);
+  });
+}
+
+/** Copies the best weights of a run to `optimizers/` and records how they came about. */
+function take(directory: string, path: string, name: string, force: boolean, group?: string): Learned {
+  const config = configOf(path);
+  const source = findCheckpoint(path);
+  const { learned, metaParams } = decodeWeights(readFileSync(source), source);
+  const file = join(directory, "optimizers", `${slug(name)}.safetensors`);
+  if (existsSync(file) && !force) {
+    const kept = decodeWeights(readFileSync(file), file).metaParams;
+    if (kept.length !== metaParams.length || kept.some((weight, i) => weight !== metaParams[i])) {
+      throw new LowlandError(
+        "E_RUN",
+        `${path} has other weights than when this experiment began (${file}); start anew with --force, or in another --out`,
+      );
+    }
+  } else {
+    makeDirectory(join(directory, "optimizers"));
+    writeFileAtomic(
+      file,
+      encodeWeights(learnedSpec(config), learned.layout, metaParams, { config: JSON.stringify(config) }),
+    );
+  }
+  return {
+    lineage: lineageOf(name, config),
+    group: group ?? name.replace(/ #\d+$/, ""),
+    spec: `learned:${file}`,
+    record: recordOf(name, path, config),
+  };
+}

@@ -1,0 +1,52 @@
+import type { Lineage } from "../evaluation/transfer.ts";
+import type { MetaConfig } from "../meta/config.ts";
+import { parseSpec } from "../spec.ts";
+
+const LABELS: Readonly<Record<string, string>> = {
+  sgd: "SGD",
+  momentum: "Momentum",
+  nesterov: "Nesterov",
+  rmsprop: "RMSProp",
+  adam: "Adam",
+  adamw: "AdamW",
+  lstm: "LSTM",
+  sam: "SAM",
+  asam: "ASAM",
+  gsam: "GSAM",
+  gam: "GAM",
+  // the same method as its authors released it; tables have one or the other
+  "gam-fd": "GAM",
+};
+
+/** What tables call an optimizer or regularizer: `SAM` for `sam:rho=0.05`. */
+export function labelOf(spec: string): string {
+  const { name } = parseSpec(spec);
+  return LABELS[name] ?? name;
+}
+
+/** `Adam + SAM`, `Adam`. */
+export function methodName(optimizer: string, regularizer = "none"): string {
+  const label = labelOf(optimizer);
+  return regularizer === "none" ? label : `${label} + ${labelOf(regularizer)}`;
+}
+
+/** What learned optimizers of one source and regularizer are called together: `LSTM + SAM from mnist/mlp`. */
+export function learnedName(learned: string, regularizer: string, source: string): string {
+  return `${methodName(learned, regularizer)} from ${source}`;
+}
+
+/** Where the optimizer of a configuration comes from. */
+export function lineageOf(
+  name: string,
+  { tasks, regularizer, seed }: Pick<MetaConfig, "tasks" | "regularizer" | "seed">,
+): Lineage {
+  return { name, source: tasks.join(", "), regularizer: parseSpec(regularizer).name, metaSeed: seed };
+}
+
+/** A name as a folder or file: `lstm-sam-from-mnist-mlp-0`. */
+export function slug(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+}

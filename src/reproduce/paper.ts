@@ -1,0 +1,260 @@
+import type { MetaConfigInput } from "../meta/config.ts";
+import { learnedName, methodName, slug } from "./names.ts";
+import type { Plan, PlannedBaseline, PlannedSearch, PlannedSharpness } from "./plan.ts";
+
+/** How much of the paper's experiment is run. */
+export const BUDGETS = ["tiny", "hour", "day", "full"] as const;
+export type Budget = (typeof BUDGETS)[number];
+
+/** What can be set besides the budget. */
+export interface PaperOptions {
+  /** Meta-training tasks, each a source of its own. */
+  readonly sources?: readonly string[];
+  /** Tasks to evaluate on. */
+  readonly tasks?: readonly string[];
+  /** Number of seeds of the final runs. */
+  readonly seeds?: number;
+  readonly outerSteps?: number;
+  /** Run directories to take over; nothing is then meta-trained. */
+  readonly learned?: readonly string[];
+  /** Run directories of a search over settings, to be recorded; nothing is then searched. */
+  readonly searched?: readonly string[];
+}
+
+/** The numbers a budget stands for. */
+interface Preset {
+  readonly sources: readonly string[];
+  readonly metaSeeds: number;
+  readonly meta: Omit<MetaConfigInput, "tasks" | "regularizer" | "seed">;
+  /** Outer steps of the search's runs; no search if absent. */
+  readonly searchSteps?: number;
+  readonly tasks: readonly string[];
+  readonly steps: readonly number[];
+  readonly seeds: number;
+  /** Settings every baseline may choose from, and seeds they are compared on. */
+  readonly candidates: number;
+  readonly tuningSeeds: number;
+  readonly sharpness: Omit<PlannedSharpness, "steps">;
+}
+
+const DATASETS = ["mnist", "fashion-mnist", "cifar-10"];
+const NINE_TASKS = DATASETS.flatMap((dataset) =>
+  ["mlp", "mlp-relu", "cnn"].map((model) => `${dataset}/${model}`),
+);
+/** The paper's. */
+const RADII = [0.001, 0.005, 0.05, 0.1];
+const CONVOLUTIONAL = ["cnn", "cnn-bn"];
+/** The learning rate falls to a twentieth: every meta-validation then counts towards the same end. */
+const LONG: Preset["meta"] = { outerLearningRate: 3e-3, outerDecay: 0.05, checkpointEvery: 100 };
+
+const PRESETS: Readonly<Record<Budget, Preset>> = {
+  tiny: {
+    sources: ["synthetic-digits/mlp", "synthetic-digits/mlp-relu"],
+    metaSeeds: 1,
+    meta: {
+      outerSteps: 4,
+      horizon: 10,
+      truncation: 5,
+      instances: 1,
+      checkpointEvery: 2,
+      validationSeeds: 1,
+      outerLearningRate: 3e-3,
+    },
+    searchSteps: 2,
+    tasks: ["synthetic-digits/mlp", "synthetic-digits/mlp-relu"],
+    steps: [4, 8],
+    seeds: 3,
+    candidates: 2,
+    tuningSeeds: 1,
+    sharpness: {
+      radii: [0.01, 0.1],
+      examples: 100,
+      ascentSteps: 3,
+      restarts: 1,
+      baselines: ["Adam", "Adam + SAM"],
+      equalLoss: { share: 0.5, every: 4 },
+    },
+  },
+  hour: {
+    sources: ["mnist/mlp"],
+    metaSeeds: 1,
+    meta: { ...LONG, outerSteps: 500 },
+    tasks: ["mnist/mlp", "mnist/mlp-relu", "fashion-mnist/mlp", "mnist/cnn"],
+    steps: [100, 1000],
+    seeds: 3,
+    candidates: 2,
+    tuningSeeds: 1,
+    sharpness: {
+      radii: RADII,
+      examples: 1000,
+      ascentSteps: 10,
+      restarts: 1,
+      except: { models: CONVOLUTIONAL, examples: 200 },
+      baselines: ["Adam", "Adam + SAM"],
+      equalLoss: { share: 0.2, every: 50 },
+    },
+  },
+  day: {
+    sources: ["mnist/mlp", "mnist/cnn"],
+    metaSeeds: 2,
+    meta: { ...LONG, outerSteps: 2000 },
+    searchSteps: 300,
+    tasks: NINE_TASKS,
+    steps: [100, 1000],
+    seeds: 10,
+    candidates: 4,
+    tuningSeeds: 1,
+    sharpness: {
+      radii: RADII,
+      examples: 2000,
+      ascentSteps: 20,
+      restarts: 1,
+      trace: true,
+      except: { models: CONVOLUTIONAL, examples: 200, ascentSteps: 10 },
+      baselines: ["Adam", "Adam + SAM"],
+      equalLoss: { share: 0.2, every: 50 },
+    },
+  },
+  full: {
+    sources: ["mnist/mlp", "mnist/cnn", "fashion-mnist/mlp", "cifar-10/cnn"],
+    metaSeeds: 3,
+    meta: { ...LONG, outerSteps: 5000 },
+    searchSteps: 500,
+    tasks: NINE_TASKS,
+    steps: [100, 1000],
+    seeds: 20,
+    candidates: 8,
+    tuningSeeds: 2,
+    sharpness: {
+      radii: RADII,
+      examples: 5000,
+      ascentSteps: 20,
+      restarts: 3,
+      trace: true,
+      eigenvalues: 5,
+      except: { models: CONVOLUTIONAL, examples: 1000, restarts: 1 },
+      baselines: ["Adam", "Adam + SAM", "Adam + GSAM", "Adam + GAM"],
+      equalLoss: { share: 0.2, every: 20 },
+    },
+  },
+};
+
+/** Regularizers in the meta-objective, at their defaults unless a search chooses; GAM is the paper's formula. */
+const REGULARIZERS = ["none", "sam:rho=0.05", "gsam:rho=0.05,alpha=0.4", "gam:rho=0.2,alpha=1"];
+
+/** Candidates of the search, the defaults among them. */
+const SEARCHED = {
+  sam: ["sam:rho=0.02", "sam:rho=0.05", "sam:rho=0.2"],
+  gsam: [
+    "gsam:rho=0.02,alpha=0.4",
+    "gsam:rho=0.05,alpha=0.4",
+    "gsam:rho=0.05,alpha=0.8",
+    "gsam:rho=0.2,alpha=0.4",
+  ],
+  gam: ["gam:rho=0.05,alpha=1", "gam:rho=0.2,alpha=0.3", "gam:rho=0.2,alpha=1"],
+} as const;
+
+/** Learning rates of the baselines: the ends of a logarithmic grid. */
+const RATES: Readonly<Record<string, readonly [number, number]>> = {
+  sgd: [0.03, 3],
+  nesterov: [0.01, 1],
+  adam: [0.001, 0.03],
+  adamw: [0.001, 0.03],
+};
+
+/** Radii of the explicit regularizers: the ends of a logarithmic grid around the default. GAM as released: four gradients. */
+const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number]>> = {
+  sam: [0.02, 0.2],
+  gsam: [0.02, 0.2],
+  "gam-fd": [0.05, 0.5],
+};
+
+/** The paper's experiment, at one of several sizes. */
+export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
+  const preset = PRESETS[budget];
+  const { learned = [], searched = [], tasks = preset.tasks, sources = preset.sources } = options;
+  const meta = {
+    ...preset.meta,
+    ...(options.outerSteps !== undefined && { outerSteps: options.outerSteps }),
+  };
+  const trains = learned.length === 0;
+  return {
+    kind: "reproduce-paper",
+    title: "Can an optimizer learn to regularize? The paper’s experiment",
+    search: trains && searched.length === 0 ? searchOf(preset, sources[0]!) : [],
+    metaRuns: trains ? metaRunsOf(preset, sources, meta) : [],
+    adopted: learned,
+    searched,
+    baselines: Object.keys(RATES).flatMap((optimizer) =>
+      ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) =>
+        baselineOf(optimizer, regularizer, preset.candidates),
+      ),
+    ),
+    // far from the seeds of the final runs
+    tuning: { seeds: Array.from({ length: preset.tuningSeeds }, (_, i) => 1000 + i) },
+    tasks,
+    steps: preset.steps,
+    seeds: Array.from({ length: options.seeds ?? preset.seeds }, (_, seed) => seed),
+    sharpness: { ...preset.sharpness, steps: preset.steps },
+  };
+}
+
+function searchOf({ searchSteps, meta }: Preset, source: string): PlannedSearch[] {
+  if (searchSteps === undefined) return [];
+  return Object.entries(SEARCHED).map(([regularizer, candidates]) => ({
+    regularizer,
+    candidates: searchSteps < 10 ? candidates.slice(0, 1) : candidates,
+    config: { ...meta, tasks: [source], outerSteps: searchSteps, seed: 1000 },
+  }));
+}
+
+function metaRunsOf(
+  { metaSeeds }: Preset,
+  sources: readonly string[],
+  meta: Preset["meta"],
+): Plan["metaRuns"] {
+  return sources.flatMap((source) =>
+    Array.from({ length: metaSeeds }, (_, seed) =>
+      REGULARIZERS.map((regularizer) => {
+        const group = learnedName("lstm", regularizer, source);
+        const name = metaSeeds === 1 ? group : `${group} #${seed}`;
+        return {
+          name,
+          folder: `meta/${slug(name)}`,
+          config: { ...meta, tasks: [source], regularizer, seed },
+        };
+      }),
+    ).flat(),
+  );
+}
+
+/**
+ * One baseline with `count` settings to choose from, the same number for all: learning rates alone, or fewer of them,
+ * each with several radii. The number of radii is the largest divisor of `count` up to its square root.
+ */
+export function baselineOf(optimizer: string, regularizer: string, count: number): PlannedBaseline {
+  const name = methodName(optimizer, regularizer);
+  const rates = RATES[optimizer]!;
+  const radii = EXPLICIT_RADII[regularizer];
+  const radiusCount = radii === undefined ? 1 : divisorUpToRoot(count);
+  const candidates = logGrid(rates, count / radiusCount).flatMap((lr) =>
+    radii === undefined
+      ? [`${optimizer}:lr=${lr}`]
+      : logGrid(radii, radiusCount).map((rho) => `${optimizer}:lr=${lr}+${regularizer}:rho=${rho}`),
+  );
+  return { name, candidates: candidates as [string, ...string[]] };
+}
+
+function divisorUpToRoot(count: number): number {
+  let divisor = Math.floor(Math.sqrt(count));
+  while (count % divisor !== 0) divisor--;
+  return divisor;
+}
+
+/** Numbers evenly spaced in their logarithm, to two digits; the middle where there is only one. */
+function logGrid([low, high]: readonly [number, number], count: number): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    const share = count === 1 ? 0.5 : i / (count - 1);
+    return Number((low * (high / low) ** share).toPrecision(2));
+  });
+}

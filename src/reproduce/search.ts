@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import type { SearchCandidate, SearchRecord } from "../evaluation/results.ts";
+import { resolveMetaConfig } from "../meta/config.ts";
+import { parseSpec } from "../spec.ts";
+import { configOf, recordOf } from "./meta-record.ts";
+import { type MetaTrainOptions, metaTrainIn } from "./meta-train.ts";
+import { slug } from "./names.ts";
+import type { PlannedMetaRun, PlannedSearch } from "./plan.ts";
+
+/** Meta-trains every candidate for a short while, each in a run directory of its own under `search/`. */
+export async function searchRegularizers(
+  directory: string,
+  searches: readonly PlannedSearch[],
+  options: MetaTrainOptions,
+): Promise<SearchRecord[]> {
+  const paths: string[] = [];
+  for (const { candidates, config } of searches) {
+    for (const regularizer of candidates) {
+      const path = join(directory, "search", slug(regularizer));
+      await metaTrainIn(path, resolveMetaConfig({ ...config, regularizer }), regularizer, options);
+      paths.push(path);
+    }
+  }
+  return searchRecords(paths);
+}
+
+/** What the runs of a search found: grouped by regularizer and task, the lowest meta-validation loss chosen. */
+export function searchRecords(paths: readonly string[]): SearchRecord[] {
+  const groups = new Map<
+    string,
+    Omit<SearchRecord, "chosen" | "candidates"> & { found: SearchCandidate[] }
+  >();
+  for (const path of paths) {
+    const config = configOf(path);
+    const { name: regularizer } = parseSpec(config.regularizer);
+    const task = config.tasks.join(", ");
+    const id = JSON.stringify([regularizer, task]);
+    const group = groups.get(id) ?? { regularizer, task, found: [] };
+    groups.set(id, group);
+    const { outerSteps, metaValidationCurve, bestOuterStep, gradientEvaluations } = recordOf(
+      config.regularizer,
+      path,
+      config,
+    );
+    const best = metaValidationCurve.find(({ outerStep }) => outerStep === bestOuterStep);
+    group.found.push({
+      spec: config.regularizer,
+      outerSteps,
+      loss: best?.loss ?? null,
+      ...(best?.accuracy !== undefined && { accuracy: best.accuracy }),
+      bestOuterStep,
+      gradientEvaluations,
+    });
+  }
+  return [...groups.values()].map(({ found, ...group }) => ({
+    ...group,
+    candidates: found,
+    chosen: found.reduce((best, other) =>
+      (other.loss ?? Number.POSITIVE_INFINITY) < (best.loss ?? Number.POSITIVE_INFINITY) ? other : best,
+    ).spec,
+  }));
+}
+
+/** The planned runs with the settings a search chose for their regularizers. */
+export function withChosen(
+  runs: readonly PlannedMetaRun[],
+  searches: readonly SearchRecord[],
+): PlannedMetaRun[] {
+  return runs.map((run) => {
+    const { name } = parseSpec(run.config.regularizer ?? "none");
+    const search = searches.find(({ regularizer }) => regularizer === name);
+    return search === undefined ? run : { ...run, config: { ...run.config, regularizer: search.chosen } };
+  });
+}
