@@ -8,7 +8,9 @@ export {
   loadDataset,
   type StoreOptions,
 } from "./data/datasets.ts";
+export type { DownloadProgress } from "./data/download.ts";
 export { syntheticDigits } from "./data/synthetic-digits.ts";
+export { syntheticTextures } from "./data/synthetic-textures.ts";
 export { type ErrorCode, LowlandError } from "./errors.ts";
 export { compareOptimizers } from "./evaluation/comparisons.ts";
 // evaluation
@@ -16,11 +18,26 @@ export { type GridOptions, runGrid } from "./evaluation/grid.ts";
 export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
 export { loadLearned, loadMethod, type Method } from "./evaluation/optimizers.ts";
 export {
+  type AtLossRecord,
+  type AtLossSeed,
+  type AtLossSummary,
+  type Comparison,
+  type CurvePoint,
   type EvaluationRecord,
+  type EvaluationSeed,
+  type EvaluationSummary,
   formatResults,
+  type LandscapeRecord,
+  type Measured,
+  type MetaTrainingRecord,
   parseResults,
+  type RadiusMeasures,
+  type RadiusSummary,
   type Results,
   type SharpnessRecord,
+  type SharpnessSeed,
+  type SharpnessSummary,
+  type TransferCell,
 } from "./evaluation/results.ts";
 export {
   bootstrapInterval,
@@ -30,12 +47,13 @@ export {
   type PairedTest,
   pairedTest,
 } from "./evaluation/statistics.ts";
-export { summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
-export { type Milestone, type TrainingRun, trainRun } from "./evaluation/train.ts";
+export { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
+export { type Milestone, type Selection, type TrainingRun, trainRun } from "./evaluation/train.ts";
 // vectors and kernels
 export type { Arena } from "./kernels/memory.ts";
 export { type KernelVariant, openArena, useKernelVariant } from "./kernels/module.ts";
 export { type Layout, layoutOf, type Slot, type Vector } from "./kernels/types.ts";
+export { addScaled, axpy, dot, norm, scale } from "./kernels/vector.ts";
 export { lstm } from "./learned/lstm.ts";
 export type { Activations, LearnedOptimizer, Unroll } from "./learned/types.ts";
 // meta-training
@@ -54,8 +72,8 @@ export { openExecutor } from "./meta/threads.ts";
 export { openWindowRunner, type WindowRunner, type WindowSettings } from "./meta/window.ts";
 // networks and tasks
 export { batchNorm, conv2d, maxPool } from "./nn/conv.ts";
-export { dense, type Layer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
-export { type Initialization, type Network, sequential } from "./nn/sequential.ts";
+export { dense, type Layer, type OpenLayer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
+export { type Initialization, type Network, type OpenNetwork, sequential } from "./nn/sequential.ts";
 // optimizers, hand-designed and learned
 export {
   type AdamOptions,
@@ -88,7 +106,8 @@ export { asam } from "./regularizers/asam.ts";
 export { type CountedObjective, countGradients } from "./regularizers/count.ts";
 export { gam } from "./regularizers/gam.ts";
 export { gamFd } from "./regularizers/gam-fd.ts";
-export { gsam } from "./regularizers/gsam.ts";
+export { gsam, gsamRho } from "./regularizers/gsam.ts";
+export { type HessianVectorProduct, hessianVectorProducts } from "./regularizers/hvp.ts";
 export { loadRegularizer } from "./regularizers/load.ts";
 export { defineRegularizer, makeRegularizer, noRegularizer } from "./regularizers/registry.ts";
 export { sam } from "./regularizers/sam.ts";
@@ -99,17 +118,28 @@ export { readMetrics } from "./runs/metrics.ts";
 export { findCheckpoint, isRunDirectory } from "./runs/run-directory.ts";
 export { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./runs/safetensors.ts";
 // sharpness
-export { type HessianEigenvalues, hessianEigenvalues } from "./sharpness/eigenvalues.ts";
-export { type Landscape, type LandscapeOptions, landscape } from "./sharpness/landscape.ts";
+export {
+  type EigenvaluesOptions,
+  type HessianEigenvalues,
+  hessianEigenvalues,
+} from "./sharpness/eigenvalues.ts";
+export {
+  filterNormalizedDirection,
+  type Landscape,
+  type LandscapeOptions,
+  landscape,
+} from "./sharpness/landscape.ts";
 export {
   measureSharpness,
   type RadiusSharpness,
   type Sharpness,
   type SharpnessOptions,
+  type SharpnessProgress,
 } from "./sharpness/measure.ts";
-export { type PgaOptions, type PgaQuantity, pga } from "./sharpness/pga.ts";
+export { type AscentOptions, type PgaOptions, type PgaQuantity, pga } from "./sharpness/pga.ts";
+export { measurePoint, type PointMeasures, type PointSharpness } from "./sharpness/point.ts";
 export { type TopEigenvalue, type TopEigenvalueOptions, topEigenvalue } from "./sharpness/spectrum.ts";
-export { hessianTrace, type TraceEstimate } from "./sharpness/trace.ts";
+export { hessianTrace, type TraceEstimate, type TraceOptions } from "./sharpness/trace.ts";
 export { classificationTask } from "./tasks/classification.ts";
 export { defineTask, type TaskDefinition } from "./tasks/define.ts";
 export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/registry.ts";

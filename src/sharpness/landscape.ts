@@ -40,6 +40,8 @@ export interface LandscapeOptions {
  * A filter is what one output is made by: a row of a dense layer's weights, a filter of a convolution, in general one
  * index of a slot's first axis. Biases and slots of one axis are left at 0, as in the paper.
  *
+ * @param params the parameters w, of `layout.size`
+ * @param direction takes the direction d, of `layout.size`, in units of the parameters
  * @throws LowlandError `E_CONFIG` if no filter has a weight other than 0
  * @see Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets", §4
  */
