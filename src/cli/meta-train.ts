@@ -197,6 +197,12 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
       : await readConfig(flags.config);
   const merged = { ...base, ...set };
   if (!("tasks" in merged)) {
+    if (flags.resume) {
+      throw new LowlandError(
+        "E_USAGE",
+        `${flags.out} holds no run to resume, and without --task none can be started; check --out, or give --task`,
+      );
+    }
     throw new LowlandError("E_USAGE", "--task is missing; give it, or a --config file with tasks");
   }
   const { loadRegularizer } = await import("../regularizers/load.ts");
@@ -218,7 +224,7 @@ async function readConfig(path: string): Promise<object> {
   } catch (error) {
     throw new LowlandError(
       "E_CONFIG",
-      `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]}; correct it`,
+      `${path} is not YAML or JSON: ${(error as Error).message.split("\n")[0]!.replace(/:$/, "")}; correct it`,
     );
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {

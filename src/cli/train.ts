@@ -152,5 +152,6 @@ async function openRun(context: CliContext, flags: TrainFlags, out: string, vari
     meta: describeRun({ variant, command: context.argv, seed, started: new Date().toISOString() }),
     config: { task, optimizer, regularizer, steps, seed },
     force: flags.force,
+    resumable: false,
   });
 }

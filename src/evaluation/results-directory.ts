@@ -49,7 +49,8 @@ export function openResults(
       `${path} is not empty and holds no evaluation, so it is left alone; choose another --out`,
     );
   }
-  const occupied = before !== undefined && (existsSync(resultsFile) || before !== text);
+  // settings alone are what a command leaves that was refused before its first result
+  const occupied = names.length > 1 && (existsSync(resultsFile) || before !== text);
   if (occupied && !force) {
     const fact = existsSync(resultsFile)
       ? "holds results already"

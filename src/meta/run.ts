@@ -81,10 +81,7 @@ async function trainIn(
 ): Promise<MetaRunResult> {
   const latest = run.latest();
   if (latest === undefined) refuseLoss(run, config);
-  const start =
-    latest === undefined
-      ? initialState(config, learnedOf(config))
-      : decodeCheckpoint(readFileSync(latest.path), latest.path).state;
+  const start = latest === undefined ? initialState(config, learnedOf(config)) : readLatest(run, latest.path);
   run.metrics.truncateTo(start.outerStep);
   if (start.best?.outerStep === start.outerStep) run.markBest(start.outerStep);
   const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.seconds;
@@ -125,6 +122,20 @@ async function trainIn(
     return { config, state, seconds: total, innerStepsPerSecond: innerSteps / total, interrupted };
   } finally {
     events.close();
+  }
+}
+
+/** Reads the checkpoint to go on from. Throws E_CHECKPOINT, with the way back to an older one. */
+function readLatest(run: RunDirectory, path: string): TrainerState {
+  try {
+    return decodeCheckpoint(readFileSync(path), path).state;
+  } catch (error) {
+    if (!(error instanceof LowlandError) || error.code !== "E_CHECKPOINT") throw error;
+    throw new LowlandError(
+      "E_CHECKPOINT",
+      `${error.message}, or write the name of an older checkpoint into ${run.path}/checkpoints/latest`,
+      { cause: error },
+    );
   }
 }
 

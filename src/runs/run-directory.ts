@@ -74,22 +74,23 @@ export class RunDirectory {
   /**
    * Starts a run in a directory that is missing or empty.
    *
+   * @param options.resumable whether the run that is there might be gone on with; for the message. Default true.
    * @param options.force replace the run that is there; only files of a run are removed, others in it stay
    * @throws E_RUN when the directory holds a run and `force` is off, holds anything else, or is in use by another
    * process; E_IO.
    */
   static create(
     path: string,
-    options: { readonly meta: RunMeta; readonly config: unknown; readonly force?: boolean },
+    options: Run & { readonly force?: boolean; readonly resumable?: boolean },
   ): RunDirectory {
-    const { meta, config, force = false } = options;
+    const { meta, config, force = false, resumable = true } = options;
     refuseFile(path);
-    refuseOccupied(path, force);
+    refuseOccupied(path, { force, resumable });
     makeDirectory(path);
     const lock = lockDirectory(path);
     try {
       // again: another process may have made a run and ended
-      refuseOccupied(path, force);
+      refuseOccupied(path, { force, resumable });
       clear(path);
       makeDirectory(join(path, "checkpoints"));
       // First, so that whatever a crash leaves behind is recognized as a run.
@@ -289,7 +290,7 @@ function readPointer(path: string, pointer: "latest" | "best"): Checkpoint | und
 }
 
 /** Throws E_RUN for a directory in which no run can be started. */
-function refuseOccupied(path: string, force: boolean): void {
+function refuseOccupied(path: string, { force, resumable }: { force: boolean; resumable: boolean }): void {
   if (contentsOf(path).length === 0) return;
   if (!isRunDirectory(path)) {
     throw new LowlandError(
@@ -300,7 +301,7 @@ function refuseOccupied(path: string, force: boolean): void {
   if (!force && !isStillborn(path)) {
     throw new LowlandError(
       "E_RUN",
-      `${path} holds a run already; continue it with --resume, replace it with --force, or choose another --out`,
+      `${path} holds a run already; ${resumable ? "continue it with --resume, " : ""}replace it with --force, or choose another --out`,
     );
   }
 }

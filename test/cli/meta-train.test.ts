@@ -383,7 +383,7 @@ describe("what lowland meta-train refuses", () => {
     damage(path);
     const before = readFileSync(path);
     const more = argumentsOf(out, ["--resume"]).map((word) => (word === String(OUTER_STEPS) ? "150" : word));
-    await expectRefusal(lowland(more), 1, /E_CHECKPOINT/);
+    await expectRefusal(lowland(more), 1, /older checkpoint into .*latest \[E_CHECKPOINT/);
     expect(readFileSync(path).equals(before)).toBe(true);
     await expectRefusal(
       lowland(["train", "--task", task, "--optimizer", `learned:${path}`]),
@@ -481,6 +481,16 @@ describe("what lowland meta-train refuses", () => {
     ];
     await expectRefusal(lowland(args), 2, message);
     expect(existsSync(out)).toBe(false);
+  });
+
+  it("--resume without a task where there is no run", async () => {
+    const args = ["meta-train", "--resume", "--out", join(folder, "never")];
+    await expectRefusal(
+      lowland(args),
+      2,
+      /never holds no run to resume, and without --task none can be started/,
+    );
+    expect(existsSync(join(folder, "never"))).toBe(false);
   });
 
   it("a configuration file with a field it does not know", async () => {

@@ -86,7 +86,7 @@ describe("lowland train", () => {
     const { tensors } = decodeSafetensors(readFileSync(path), { source: path });
     expect([...tensors.keys()].sort()).toEqual(["dense0.b", "dense0.w", "dense1.b", "dense1.w"]);
     const before = readFileSync(path);
-    await expectRefusal(train("--out", out), 1, /holds a run already; .*E_RUN/);
+    await expectRefusal(train("--out", out), 1, /holds a run already; replace it with --force, or .*E_RUN/);
     expect(readFileSync(path).equals(before)).toBe(true);
     expect((await train("--out", out, "--force", "--seed", "1")).code).toBe(0);
     expect(readFileSync(path).equals(before)).toBe(false);
