@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { buildCommand, buildRouteMap, type RouteMap } from "@stricli/core";
-import type { StageEstimate } from "../evaluation/results.ts";
+import type { Results, StageEstimate } from "../evaluation/results.ts";
 import type { Budget } from "../reproduce/paper.ts";
 import type { Plan } from "../reproduce/plan.ts";
 import { splitSpecs } from "../spec.ts";
@@ -50,6 +50,20 @@ function estimateTable(stages: readonly StageEstimate[]): string {
   );
 }
 
+/** What came out, for people: the paper's questions with their answers, or the tables of a small experiment. */
+async function summaryOf(results: Results): Promise<string> {
+  if (results.kind !== "reproduce-paper") {
+    return `${evaluationTable(results.evaluations)}\n\n${sharpnessTable(results.sharpness)}`;
+  }
+  const { verdictsOf } = await import("../report/verdicts.ts");
+  const { dataNotes, withDataLabels } = await import("../report/datasets.ts");
+  const verdicts = verdictsOf(withDataLabels(results)).map(
+    ({ question, outcome, found }) =>
+      `${question} ${outcome}\n${found.map((text) => `  ${text}`).join("\n")}`,
+  );
+  return [...dataNotes(results), ...verdicts].join("\n\n");
+}
+
 async function runPlan(
   context: CliContext,
   plan: Plan,
@@ -95,9 +109,7 @@ async function runPlan(
       context.stdout.write(formatResults(results));
       return;
     }
-    print(context, evaluationTable(results.evaluations));
-    print(context, "");
-    print(context, sharpnessTable(results.sharpness));
+    print(context, await summaryOf(results));
     print(context, "");
     print(context, `${join(out, "results.json")}\n${join(out, "report.html")}`);
   } finally {

@@ -7,11 +7,14 @@ import type {
   Results,
   SharpnessRecord,
 } from "../evaluation/results.ts";
+import { choicesBody } from "./choices.ts";
+import { dataNotes, withDataLabels } from "./datasets.ts";
 import { figure, type Line, legend, type Point, type Series } from "./figures.ts";
 import { equalLossBlock, landscapeBlocks, spectrumBlocks } from "./flatness.ts";
-import { count, duration } from "./format.ts";
+import { count, duration, listed } from "./format.ts";
 import { cleanText, type Html, html, raw } from "./html.ts";
 import { findingsOf, groupsOf, summaryOf, unique } from "./prose.ts";
+import { answerList, questionSections } from "./questions.ts";
 import { STYLE, seriesColor } from "./style.ts";
 import {
   comparisonTable,
@@ -37,13 +40,17 @@ interface Section {
  * @example
  * writeFileSync("report.html", renderReport(parseResults(readFileSync("results.json", "utf8"), "results.json")));
  */
-export function renderReport(results: Results): string {
+export function renderReport(given: Results): string {
+  const results = withDataLabels(given);
   const series = seriesOf(results);
+  const few = withFewOptimizers(results);
   const sections = [
+    ...questionSections(results),
     resultsSection(results),
-    trainingSection(results, series),
+    trainingSection(few, series),
     metaTrainingSection(results, series),
-    flatnessSection(results, series),
+    choicesSection(results),
+    flatnessSection(few, series),
     settingsSection(results),
     provenanceSection(results),
   ].filter((section) => section !== undefined);
@@ -69,6 +76,8 @@ export function renderReport(results: Results): string {
 <h1>${results.title}</h1>
 <p class="lead">${lead}</p>
 ${more.length === 0 ? "" : html`<p>${more.join(" ")}</p>`}
+${dataNotes(results).map((note) => html`<p class="data-note">${note}</p>\n`)}
+${answerList(results)}
 ${
   findings.length === 0
     ? ""
@@ -118,6 +127,45 @@ export function seriesOf(results: Results): Map<string, Series> {
   );
 }
 
+/** More optimizers than this cannot be told apart in one figure. */
+const MOST_SERIES = 8;
+
+/**
+ * The results with the optimizers that figures have room for: all of them, or the learned ones of the first meta-seed and
+ * source on, and the hand-designed ones that sharpness was measured for.
+ */
+export function withFewOptimizers(results: Results): Results {
+  const { evaluations, sharpness, sharpnessAtLoss, metaTraining } = results;
+  const names = unique([...evaluations, ...sharpness].map(({ optimizer }) => optimizer));
+  if (names.length <= MOST_SERIES) return results;
+  const seeds = new Map(metaTraining.map(({ name, metaSeed }) => [name, metaSeed ?? 0]));
+  const first = Math.min(...seeds.values());
+  const measured = new Set(sharpness.map(({ optimizer }) => optimizer));
+  const hand = names
+    .filter((name) => !seeds.has(name) && (measured.size === 0 || measured.has(name)))
+    .slice(0, MOST_SERIES / 2);
+  const learned = names.filter((name) => seeds.get(name) === first).slice(0, MOST_SERIES - hand.length);
+  const shown = new Set([...learned, ...hand]);
+  const kept = <R extends { readonly optimizer: string }>(records: readonly R[]): R[] =>
+    records.filter(({ optimizer }) => shown.has(optimizer));
+  return {
+    ...results,
+    evaluations: kept(evaluations),
+    sharpness: kept(sharpness),
+    ...(sharpnessAtLoss && { sharpnessAtLoss: kept(sharpnessAtLoss) }),
+  };
+}
+
+/** Says which optimizers the figures show, where there were too many. */
+function shownNote(
+  metaTraining: Results["metaTraining"],
+  shown: readonly { readonly optimizer: string }[],
+): Html | string {
+  const names = unique(shown.map(({ optimizer }) => optimizer));
+  if (metaTraining.every(({ name }) => names.includes(name)) || names.length === 0) return "";
+  return html`<p>Shown are ${listed(names)}; the numbers of the others are in the tables and in results.json.</p>`;
+}
+
 /** A figure would set a second line of a name below the first. */
 function oneLine(name: string): string {
   return cleanText(name).replace(/\s+/g, " ").trim();
@@ -130,24 +178,65 @@ function how(...paragraphs: string[]): Html {
   )}</aside>`;
 }
 
-function resultsSection({ evaluations, comparisons }: Results): Section | undefined {
+/** Beyond this many, the blocks of single tasks are folded. */
+const MOST_OPEN = 4;
+
+/** A block under a heading, folded where there are many of them. */
+function block(heading: string, body: Html, blocks: number): Html {
+  return blocks <= MOST_OPEN
+    ? html`<h3>${heading}</h3>
+${body}`
+    : html`<details><summary>${heading}</summary>
+${body}</details>
+`;
+}
+
+/** The questions show the tests they rest on; what is left is how hand-designed optimizers compare. */
+function otherComparisons({ kind, comparisons }: Results): Results["comparisons"] {
+  if (kind !== "reproduce-paper") return comparisons;
+  return comparisons.filter(
+    ({ source, measure, candidate, baseline }) =>
+      source === undefined &&
+      candidate.startsWith(`${baseline} + `) &&
+      (measure === "testAccuracy" || measure === "topEigenvalue"),
+  );
+}
+
+function resultsSection(results: Results): Section | undefined {
+  const { evaluations } = results;
+  const comparisons = otherComparisons(results);
+  const groups = groupsOf(evaluations);
   if (evaluations.length === 0 && comparisons.length === 0) return undefined;
   const body = html`${how(
     "Training and test loss are means over the whole split after the last step: lower is better. Test accuracy is the share of test examples classified correctly. The brackets hold a 95\u00a0% interval of the mean over seeds; where two intervals overlap much, these seeds do not tell the two optimizers apart.",
     "Gradients per step is the price of a step: an optimizer that takes two has done twice the work of one that takes a single gradient after as many steps.",
   )}
-${evaluations.length === 0 ? "" : resultsTable(evaluations)}
+${
+  groups.length <= MOST_OPEN
+    ? evaluations.length === 0
+      ? ""
+      : resultsTable(evaluations)
+    : groups.map((records) =>
+        block(`${records[0]!.task}, ${count(records[0]!.steps)} steps`, resultsTable(records), groups.length),
+      )
+}
 ${
   comparisons.length === 0
     ? ""
-    : html`<h3>Differences between optimizers</h3>
-<p>Each pair ran from the same seeds, so the test looks at the difference seed by seed. The effect size is the mean difference over its standard deviation. Holm’s correction accounts for every test in this table.</p>
-${comparisonTable(comparisons)}`
+    : block(
+        "Differences between optimizers",
+        html`<p>Each pair ran from the same seeds, so the test looks at the difference seed by seed. The effect size is the mean difference over its standard deviation. Holm’s correction accounts for every test ${comparisons.length === results.comparisons.length ? "in this table" : "in these results, shown or not"}.</p>
+${comparisonTable(comparisons)}`,
+        groups.length,
+      )
 }`;
   return { id: "results", title: "Results", body };
 }
 
-function trainingSection({ evaluations }: Results, series: ReadonlyMap<string, Series>): Section | undefined {
+function trainingSection(
+  { evaluations, metaTraining }: Results,
+  series: ReadonlyMap<string, Series>,
+): Section | undefined {
   // A shorter run of the same optimizer is the beginning of the longer one: the longest says it all.
   const longest = unique(evaluations.map(({ task }) => task)).map((task) =>
     unique(evaluations.map(({ optimizer }) => optimizer)).flatMap((optimizer) => {
@@ -159,16 +248,20 @@ function trainingSection({ evaluations }: Results, series: ReadonlyMap<string, S
     const figures = curveFigures(records, series);
     if (figures.length === 0) return [];
     return [
-      html`<h3>${records[0]!.task}</h3>
-${legend(records.map(({ optimizer }) => series.get(optimizer)!))}
+      block(
+        records[0]!.task,
+        html`${legend(records.map(({ optimizer }) => series.get(optimizer)!))}
 <div class="figures">${figures}</div>
 `,
+        longest.length,
+      ),
     ];
   });
   if (blocks.length === 0) return undefined;
   const body = html`${how(
     "Lines are means over seeds; bands reach from the lowest to the highest seed. Learned optimizers are drawn solid, hand-designed ones dashed. The training loss is the one met on each minibatch, so it flickers.",
   )}
+${shownNote(metaTraining, evaluations)}
 ${blocks}`;
   return { id: "training", title: "Training curves", body };
 }
@@ -261,26 +354,31 @@ ${metaTrainingTable(metaTraining)}`;
 }
 
 function flatnessSection(
-  { sharpness, sharpnessAtLoss = [] }: Results,
+  { sharpness, sharpnessAtLoss = [], metaTraining }: Results,
   series: ReadonlyMap<string, Series>,
 ): Section | undefined {
   if (sharpness.length === 0) return undefined;
+  const groups = groupsOf(sharpness);
   const shown = ["maxLoss", "surrogateGap", "curvatureGap", "maxGradientNorm"] as const;
-  const blocks = groupsOf(sharpness).map((records) => {
+  const blocks = groups.map((records) => {
     const { task, steps } = records[0]!;
     const heading = `${task}, ${count(steps)} steps`;
     const figures = shown
       .map((measure) => radiusFigure(records, measure, series))
       .filter((drawn) => drawn !== undefined);
-    return html`<h3>By radius: ${heading}</h3>
-${legend(records.map(({ optimizer }) => series.get(optimizer)!))}
+    return block(
+      `By radius: ${heading}`,
+      html`${legend(records.map(({ optimizer }) => series.get(optimizer)!))}
 <div class="figures">${figures}</div>
-${radiusTable(records, heading)}`;
+${radiusTable(records, heading)}`,
+      groups.length,
+    );
   });
   const body = html`${how(
     "A flat minimum is one whose neighbourhood is as low as itself. Around each point reached, projected gradient ascent looks for the highest loss and the largest gradient within a distance ρ. The surrogate gap is that highest loss minus the loss at the point; the one-step gap follows the gradient alone. The top eigenvalue λ of the Hessian is the strongest curvature.",
     "Equal steps can mislead. All optimizers are measured after the same number of steps, not at the same training loss: one that has trained less, or stands where the gradient is small, can look flatter without having found flatter ground. Compare loss and gradient norm first. At small ρ the surrogate gap is almost only ρ‖g‖; the curvature gap, surrogate gap − ρ‖g‖, is the part that is curvature.",
   )}
+${shownNote(metaTraining, sharpness)}
 ${pointTable(sharpness)}
 ${equalLossBlock(sharpnessAtLoss, sharpness)}
 ${spectrumBlocks(sharpness, sharpnessAtLoss)}
@@ -325,6 +423,16 @@ function radiusFigure(
   });
 }
 
+function choicesSection(results: Results): Section | undefined {
+  const choices = choicesBody(results);
+  if (choices === undefined) return undefined;
+  const body = html`${how(
+    "An optimizer is as good as its settings. All were chosen by the loss on meta-validation, a tenth of the training data that neither training nor the final numbers read, and every optimizer had as many settings to choose from as any other.",
+  )}
+${choices}`;
+  return { id: "choices", title: "How settings were chosen", body };
+}
+
 function settingsSection({ settings, metaTraining, evaluations }: Results): Section | undefined {
   const specs = new Map(evaluations.map(({ optimizer, spec }) => [optimizer, spec]));
   const body = html`${how(
@@ -366,6 +474,9 @@ ${factsTable("Where these numbers come from.", [
   ["Platform", results.platform],
   ...(startedAt === undefined ? [] : ([["Started", startedAt]] as const)),
   ["Duration", duration(results.durationSeconds)],
+  ...(results.estimates ?? []).map(
+    ({ stage, work, seconds }) => [`Expected: ${stage}`, `${duration(seconds)}, ${work}`] as const,
+  ),
   ["Results", `schemaVersion ${results.schemaVersion}, ${results.kind}`],
 ])}`;
   return { id: "provenance", title: "Provenance", body };

@@ -6,6 +6,9 @@ export interface Theme {
   readonly rule: string;
   readonly accent: string;
   readonly tint: string;
+  /** Grounds of heat maps, mixed into the paper. */
+  readonly good: string;
+  readonly bad: string;
   readonly series: readonly string[];
 }
 
@@ -18,6 +21,8 @@ export const LIGHT: Theme = {
   rule: "#d8d9d4",
   accent: "#0b6a54",
   tint: "#f3f4ef",
+  good: "#12936f",
+  bad: "#d2691e",
   series: ["#1f5fae", "#b9460a", "#59606b", "#a3337c", "#0b7558", "#846007", "#6746bd", "#0b6d82"],
 };
 
@@ -28,6 +33,8 @@ export const DARK: Theme = {
   rule: "#363a3e",
   accent: "#6fcfb2",
   tint: "#1e2124",
+  good: "#2ea37f",
+  bad: "#c96a2b",
   series: ["#7db4f0", "#f2935a", "#b4bac3", "#e58fc5", "#5cc9a7", "#d9b44a", "#b7a5f7", "#5fc3d6"],
 };
 
@@ -106,6 +113,23 @@ figure svg text{white-space:pre;font-variant-numeric:tabular-nums}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.3rem;padding:0;margin:0 0 1rem;list-style:none;font:.86rem/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif}
 .legend li{display:flex;align-items:center;gap:.5rem;min-width:0;overflow-wrap:anywhere}
 .legend svg{flex:none}
+.chip{font-weight:650;white-space:nowrap}
+.chip.reproduced{color:var(--accent)}
+.chip.not-reproduced{color:var(--s1)}
+.chip.partly-reproduced{color:var(--s5)}
+.chip.not-tested{color:var(--muted)}
+.answers{margin:1.4rem 0 0}
+.claim{color:var(--muted)}
+.data-note{font-size:.92rem}
+section>.findings{margin:0 0 1.6rem}
+.heat{margin-bottom:.4rem}
+.heat td,.heat thead th.num{padding-left:.45rem;padding-right:.45rem}
+.heat thead th.num{font-size:.78rem;overflow-wrap:anywhere;min-width:4.6rem;max-width:7rem}
+.heat td b{font-weight:750}
+details{margin:0 0 1rem}
+summary{cursor:pointer;font:600 .95rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;padding:.25rem 0}
+summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+details[open]>summary{margin-bottom:.6rem}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--rule);color:var(--muted);font-size:.85rem}
 @media (max-width:34rem){
   body{font-size:16px}
@@ -130,6 +154,7 @@ footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--rule);color:v
   tr.group{break-after:avoid}
   thead{display:table-header-group}
   .scroll{overflow:visible}
+  details::details-content{content-visibility:visible;display:block}
   caption span,tr.group span{max-width:100%;position:static}
   table{font-size:8pt}
   th,td{padding-right:.5rem}

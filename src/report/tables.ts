@@ -38,6 +38,8 @@ const COMPARED: Readonly<Record<string, string>> = {
   testLoss: "Test loss",
   testAccuracy: "Test accuracy, points",
   topEigenvalue: "Top eigenvalue λ",
+  trace: "Hessian trace",
+  gradientNorm: "Gradient norm",
   ...MEASURE_NAMES,
 };
 
@@ -167,6 +169,7 @@ export function resultsTable(records: readonly EvaluationRecord[]): Html {
 
 /** Paired differences between optimizers with their tests. */
 export function comparisonTable(comparisons: readonly Comparison[]): Html {
+  const repeated = comparisons.some(({ repetitions }) => repetitions !== undefined);
   const columns: Column[] = [
     { name: "Measure", text: true },
     { name: "Difference" },
@@ -174,11 +177,14 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
     { name: "p" },
     { name: "p, Holm" },
     { name: "Pairs" },
+    ...(repeated ? [{ name: "Agree" }] : []),
   ];
   const groups = new Map<string, Html[]>();
   for (const comparison of comparisons) {
-    const { task, steps, candidate, baseline, measure, radius, meanDifference, low, high } = comparison;
-    const heading = `${candidate} minus ${baseline}: ${task}, ${count(steps)} steps`;
+    const { task, steps, candidate, baseline, measure, radius, below, meanDifference, low, high } =
+      comparison;
+    const place = below === undefined ? `${count(steps)} steps` : `training loss below ${below}`;
+    const heading = `${candidate} minus ${baseline}: ${task}, ${place}`;
     const format = signed(measure === "testAccuracy" ? percent : significant);
     const interval = low === null ? "" : html`<span class="ci">[${format(low)}, ${format(high)}]</span>`;
     const row = html`<tr><th scope="row">${measureName(measure)}${
@@ -187,7 +193,9 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
       comparison.effectSize,
     )}</td><td class="num">${pValue(comparison.p)}</td><td class="num">${pValue(
       comparison.pHolm,
-    )}</td><td class="num">${comparison.pairs}</td></tr>
+    )}</td><td class="num">${comparison.pairs}</td>${
+      repeated ? html`<td class="num">${agreementOf(comparison)}</td>` : ""
+    }</tr>
 `;
     groups.set(heading, [...(groups.get(heading) ?? []), row]);
   }
@@ -197,6 +205,10 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
     [...groups].map(([heading, rows]) => ({ heading, rows })),
     true,
   );
+}
+
+function agreementOf({ agreeing, repetitions }: Comparison): string {
+  return repetitions === undefined ? MISSING : `${agreeing} of ${repetitions}`;
 }
 
 /** The name of a compared measure in words. */

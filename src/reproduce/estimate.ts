@@ -101,7 +101,7 @@ export function estimateStages(plan: Plan, rates: Rates, threads: number): Stage
     { stage: "search", work: `${search.length} short meta-training runs`, seconds: ofRuns(search) },
     { stage: "meta-train", work: `${metaRuns.length} runs`, seconds: ofRuns(metaRuns) },
     { stage: "tune", work: `${tuning.length} runs on meta-validation`, seconds: ofJobs(tuning) },
-    { stage: "evaluate", work: `${final.length} runs`, seconds: ofJobs(final) },
+    { stage: "evaluate", work: `${final.length} runs or more`, seconds: ofJobs(final) },
   ];
   return all.filter(({ seconds }) => seconds > 0);
 }

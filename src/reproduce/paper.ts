@@ -203,7 +203,7 @@ function searchOf({ searchSteps, meta }: Preset, source: string): PlannedSearch[
   if (searchSteps === undefined) return [];
   return Object.entries(SEARCHED).map(([regularizer, candidates]) => ({
     regularizer,
-    candidates: searchSteps < 10 ? candidates.slice(0, 1) : candidates,
+    candidates: searchSteps < 10 ? candidates.slice(0, 2) : candidates,
     config: { ...meta, tasks: [source], outerSteps: searchSteps, seed: 1000 },
   }));
 }

@@ -1,0 +1,81 @@
+import type { Results } from "../evaluation/results.ts";
+import { count, percent, significant } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import { unique } from "./prose.ts";
+import { type Column, table } from "./tables.ts";
+
+/** How settings were chosen: the search in the meta-objective and the tuning of baselines; nothing if neither was made. */
+export function choicesBody({ search = [], tuning = [] }: Results): Html | undefined {
+  if (search.length === 0 && tuning.length === 0) return undefined;
+  const counts = unique(tuning.map(({ candidates }) => String(candidates.length))).join(", ");
+  const seeds = unique(tuning.map(({ seeds }) => String(seeds.length))).join(", ");
+  return html`${
+    search.length === 0
+      ? ""
+      : html`<h3>Regularizers in the meta-objective</h3>
+<p>Every candidate was meta-trained for a short while; the lowest meta-validation loss was chosen and is bold.</p>
+${searchTable(search)}`
+  }
+${
+  tuning.length === 0
+    ? ""
+    : html`<h3>Hand-designed optimizers</h3>
+<p>Every optimizer had ${counts} settings to choose from on every task, each run from ${seeds} ${seeds === "1" ? "seed" : "seeds"} that no final run uses. The lowest meta-validation loss was chosen, for each number of steps on its own. Test data were not read. The candidates that were not chosen are in results.json.</p>
+<details><summary>What was chosen, and the gradients the choice took</summary>
+${tuningTable(tuning)}
+</details>`
+}`;
+}
+
+function searchTable(search: NonNullable<Results["search"]>): Html {
+  const columns: Column[] = [
+    { name: "Candidate", text: true },
+    { name: "Outer steps" },
+    { name: "Best validation", unit: "loss" },
+    { name: "Accuracy", unit: "%" },
+    { name: "Gradients", unit: "evaluated" },
+  ];
+  const groups = search.map(({ regularizer, task, candidates, chosen }) => ({
+    heading: `${regularizer.toUpperCase()} on ${task}`,
+    rows: candidates.map(
+      ({ spec, outerSteps, loss, accuracy, gradientEvaluations }) =>
+        html`<tr><th scope="row"><span class="mono${spec === chosen ? " best" : ""}">${spec}</span></th><td class="num">${count(
+          outerSteps,
+        )}</td><td class="num">${significant(loss)}</td><td class="num">${percent(accuracy)}</td><td class="num">${count(
+          gradientEvaluations,
+        )}</td></tr>
+`,
+    ),
+  }));
+  return table("Search over settings in the meta-objective.", columns, groups, true);
+}
+
+function tuningTable(tuning: NonNullable<Results["tuning"]>): Html {
+  const columns: Column[] = [
+    { name: "Optimizer", text: true },
+    { name: "Steps" },
+    { name: "Chosen", text: true },
+    { name: "Validation", unit: "loss" },
+    { name: "Gradients", unit: "of all candidates" },
+  ];
+  const groups = unique(tuning.map(({ task }) => task)).map((task) => ({
+    heading: task,
+    rows: tuning
+      .filter((record) => record.task === task)
+      .flatMap(({ optimizer, candidates, chosen }) =>
+        chosen.map(({ steps, spec }) => {
+          const score = candidates
+            .find((candidate) => candidate.spec === spec)
+            ?.scores.find((at) => at.steps === steps);
+          const spent = candidates.reduce((sum, candidate) => sum + candidate.gradientEvaluations, 0);
+          return html`<tr><th scope="row" class="name">${optimizer}</th><td class="num">${count(
+            steps,
+          )}</td><td><span class="mono">${spec}</span></td><td class="num">${significant(score?.loss)}</td><td class="num">${count(
+            spent,
+          )}</td></tr>
+`;
+        }),
+      ),
+  }));
+  return table("Settings chosen for each task and number of steps.", columns, groups, true);
+}
