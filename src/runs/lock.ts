@@ -17,6 +17,7 @@ interface Holder {
 
 /** The locks of this process: how many hold each. */
 const held = new Map<string, number>();
+let releasedOnExit = false;
 
 /**
  * Keeps other processes from writing to a directory, until `release` or the end of this process. This process may
@@ -60,7 +61,8 @@ function acquire(path: string, file: string): void {
     }
     takeAway(file, text);
   }
-  if (held.size === 0) process.once("exit", releaseAll);
+  if (!releasedOnExit) process.once("exit", releaseAll);
+  releasedOnExit = true;
 }
 
 /** Makes the lock file, complete from the moment it is there; false if there is one. */

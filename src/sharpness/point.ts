@@ -31,7 +31,11 @@ export interface PointSharpness extends Sharpness {
  * Takes `measureSharpness` and, where asked for, trace, both ends of the spectrum and landscape at one point. Each
  * draws from a key of its own: asking for one more changes no other number.
  *
- * @throws LowlandError what the single measures throw
+ * @param objective a fixed set, `task.fixedObjective(...)`: batch keys are ignored
+ * @param params the point, of `objective.layout.size`; radii are in its units
+ * @throws LowlandError what the single measures throw; the signal's reason when raised
+ * @example
+ * await measurePoint(objective, params, { radii: [0.05], trace: true, eigenvalues: 3, key: key(0) });
  */
 export async function measurePoint(
   objective: Objective,
