@@ -68,8 +68,7 @@ export function bootstrapInterval(
   const { seed = 0, confidence = 0.95, resamples = RESAMPLES } = options;
   const n = values.length;
   if (n < 2) return [Number.NaN, Number.NaN];
-  const picks = new Uint32Array(resamples * n);
-  randomIntegers(key(seed), picks, n);
+  const picks = picksOf(seed, resamples, n);
   const means = new Float64Array(resamples);
   for (let r = 0, i = 0; r < resamples; r++) {
     let sum = 0;
@@ -81,6 +80,19 @@ export function bootstrapInterval(
   const tail = normalCdf(-Math.sqrt(n / (n - 1)) * t);
   const rank = Math.floor(tail * resamples);
   return [means[rank]!, means[resamples - 1 - rank]!];
+}
+
+/** The last resamples drawn: thousands of intervals over as many seeds share them. */
+let drawn: { readonly id: string; readonly picks: Uint32Array } | undefined;
+
+function picksOf(seed: number, resamples: number, n: number): Uint32Array {
+  const id = `${seed} ${resamples} ${n}`;
+  if (drawn?.id !== id) {
+    const picks = new Uint32Array(resamples * n);
+    randomIntegers(key(seed), picks, n);
+    drawn = { id, picks };
+  }
+  return drawn.picks;
 }
 
 /** Mean, spread and bootstrap interval of the finite values. */

@@ -16,7 +16,9 @@ import { measureName } from "./tables.ts";
 export function summaryOf(results: Results): string[] {
   const { metaTraining, evaluations, sharpness } = results;
   const sentences: string[] = [];
-  if (metaTraining.length > 0) {
+  if (results.kind === "reproduce-paper") {
+    sentences.push(...populationOf(results));
+  } else if (metaTraining.length > 0) {
     const tasks = unique(metaTraining.map(({ task }) => task));
     const steps = unique(metaTraining.map(({ outerSteps }) => count(outerSteps)));
     const trained = metaTraining.map(({ name, regularizer }) =>
@@ -29,7 +31,7 @@ export function summaryOf(results: Results): string[] {
     );
   }
   const runs = evaluations.length > 0 ? evaluations : sharpness;
-  if (runs.length > 0) {
+  if (runs.length > 0 && results.kind !== "reproduce-paper") {
     sentences.push(`${listed(unique(runs.map(({ optimizer }) => optimizer)))} ${ran(runs)}.`);
   }
   if (sharpness.length > 0) {
@@ -42,6 +44,29 @@ export function summaryOf(results: Results): string[] {
   }
   sentences.push(`The whole command took ${duration(results.durationSeconds)}.`);
   return sentences;
+}
+
+/** Who took part in a large experiment: how many of which kind, not all their names. */
+function populationOf({ metaTraining, evaluations }: Results): string[] {
+  const sources = unique(metaTraining.map(({ task }) => task));
+  const regularizers = unique(metaTraining.map(({ regularizer }) => regularizer));
+  const seeds = unique(metaTraining.map(({ metaSeed }) => metaSeed)).length;
+  const hand = unique(
+    evaluations.filter(({ group }) => group === "hand-designed").map(({ optimizer }) => optimizer),
+  );
+  const trained = regularizers.map((spec) => (spec === "none" ? "without a regularizer" : `with ${spec}`));
+  return [
+    ...(metaTraining.length === 0
+      ? []
+      : [
+          `${capitalized(plural(metaTraining.length, "learned optimizer"))} ${metaTraining.length === 1 ? "was" : "were"} meta-trained on ${listed(sources)}, ${listed(trained)} in the meta-objective, from ${plural(seeds, "meta-seed")}.`,
+        ]),
+    ...(evaluations.length === 0
+      ? []
+      : [
+          `${hand.length === 0 ? "They" : `They and ${plural(hand.length, "hand-designed optimizer")}`} ${ran(evaluations)}.`,
+        ]),
+  ];
 }
 
 function ran(records: readonly (EvaluationRecord | SharpnessRecord)[]): string {
@@ -60,7 +85,9 @@ export interface Finding {
 
 /** What came out on every task at its longest runs: the best means, then the tested differences. */
 export function findingsOf(results: Results): Finding[] {
-  const tasks = unique([...results.evaluations, ...results.comparisons].map(({ task }) => task));
+  const known = [...results.evaluations, ...results.comparisons];
+  // the paper's questions are answered one by one
+  const tasks = results.kind === "reproduce-paper" ? [] : unique(known.map(({ task }) => task));
   const findings = tasks.flatMap((task) => [
     ...leadersOf(longestOf(results.evaluations, task)),
     ...differencesOf(longestOf(results.comparisons, task)),
@@ -92,7 +119,9 @@ function leadersOf(records: readonly EvaluationRecord[]): Finding[] {
 
 /** One finding for each pair, whose difference in accuracy and in curvature stand side by side. */
 function differencesOf(comparisons: readonly Comparison[]): Finding[] {
-  const told = comparisons.filter(({ measure }) => measure === "testAccuracy" || measure === "curvatureGap");
+  const told = comparisons.filter(
+    ({ measure, below }) => below === undefined && (measure === "testAccuracy" || measure === "curvatureGap"),
+  );
   const pairs = new Map<string, Comparison[]>();
   for (const comparison of told) {
     const pair = `${comparison.candidate} against ${comparison.baseline}`;

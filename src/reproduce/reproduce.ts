@@ -1,7 +1,7 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { runGrid } from "../evaluation/grid.ts";
-import { recordsOf } from "../evaluation/jobs.ts";
+import { recordsOf, withShortCurves } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
 import { transferMatrix } from "../evaluation/transfer.ts";
@@ -15,6 +15,9 @@ import { adopt, type MetaTrainOptions, metaTrainAll } from "./meta-train.ts";
 import type { Plan } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
 import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
+
+/** Points a run's curve keeps where there are thousands of runs. */
+const CURVE_POINTS = 25;
 
 /** How an experiment is run. */
 export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
@@ -59,6 +62,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const records = recordsOf(await grid(jobs, "evaluate", output.journal, rest), namesOf(plan, methods));
 
   const { tasks, steps, seeds, sharpness } = plan;
+  const large = plan.kind === "reproduce-paper";
   const lineages = learned.map(({ lineage }) => lineage);
   const results: Results = {
     schemaVersion: 1,
@@ -70,11 +74,12 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } },
     metaTraining: learned.map(({ record }) => record),
     ...records,
+    ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
     comparisons: compareOptimizers(records, pairsOf(plan, learned)),
     datasets: await datasetRecords(tasks, storeOf(rest)),
     ...(search.length > 0 && { search }),
     ...(tuning.length > 0 && { tuning }),
-    ...(plan.kind === "reproduce-paper" && { transfer: transferMatrix(records, lineages) }),
+    ...(large && { transfer: transferMatrix(records, lineages) }),
     ...(estimates && { estimates }),
   };
   await output.write(results);
