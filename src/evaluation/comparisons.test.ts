@@ -1,0 +1,136 @@
+import { describe, expect, it } from "vitest";
+import { type ComparedRecords, compareOptimizers } from "./comparisons.ts";
+import type { AtLossSeed, EvaluationRecord, SharpnessSeed } from "./results.ts";
+import { holm, pairedTest } from "./statistics.ts";
+import { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+
+const task = "mnist/mlp";
+
+function evaluation(optimizer: string, accuracies: readonly (number | null)[]): EvaluationRecord {
+  const seeds = accuracies.map((testAccuracy, seed) => ({
+    seed,
+    trainLoss: testAccuracy === null ? null : 1 - testAccuracy,
+    testLoss: testAccuracy === null ? null : 1.1 - testAccuracy,
+    testAccuracy,
+    curve: [],
+  }));
+  return {
+    task,
+    optimizer,
+    spec: optimizer,
+    group: "learned",
+    gradientsPerStep: 1,
+    steps: 100,
+    seeds,
+    summary: summarizeEvaluation(seeds),
+  };
+}
+
+function point(seed: number, size: number): SharpnessSeed {
+  return {
+    seed,
+    loss: 0.3,
+    gradientNorm: 0.2,
+    topEigenvalue: size,
+    radii: [0.05, 0.1].map((radius) => ({
+      radius,
+      maxLoss: 0.3 + radius * size,
+      surrogateGap: radius * size,
+      oneStepGap: radius * size,
+      maxGradientNorm: size,
+      curvatureGap: radius ** 2 * size,
+    })),
+  };
+}
+
+describe("compareOptimizers with repetitions", () => {
+  const first = evaluation("a0", [0.9, 0.92, 0.91]);
+  const second = evaluation("a1", [0.8, 0.83, 0.81]);
+  const plain = [evaluation("b0", [0.85, 0.86, 0.85]), evaluation("b1", [0.82, 0.82, 0.82])];
+  const sides = {
+    candidate: { name: "a", members: ["a0", "a1"] },
+    baseline: { name: "b", members: ["b0", "b1"] },
+  };
+
+  it("tests the means over repetitions, so that seeds stay the unit", () => {
+    const [accuracy] = compareOptimizers({ evaluations: [first, second, ...plain], sharpness: [] }, [sides]);
+    const expected = pairedTest([0.85, 0.875, 0.86], [0.835, 0.84, 0.835]);
+    expect(accuracy).toMatchObject({ candidate: "a", baseline: "b", pairs: 3, measure: "testAccuracy" });
+    expect(accuracy!.meanDifference).toBeCloseTo(expected.meanDifference!, 12);
+    expect(accuracy!.p).toBeCloseTo(expected.p!, 10);
+    expect(accuracy!.baselineMean).toBeCloseTo((0.835 + 0.84 + 0.835) / 3, 12);
+  });
+
+  it("counts the repetitions that agree in direction", () => {
+    const [accuracy] = compareOptimizers({ evaluations: [first, second, ...plain], sharpness: [] }, [sides]);
+    // a0 is above b0 by more than a1 is below b1
+    expect(accuracy).toMatchObject({ repetitions: 2, agreeing: 1 });
+    const alone = compareOptimizers({ evaluations: [first, plain[0]!], sharpness: [] }, [["a0", "b0"]]);
+    expect(alone[0]).not.toHaveProperty("repetitions");
+  });
+
+  it("leaves out the seeds that one repetition diverged on", () => {
+    const lost = evaluation("a1", [0.8, null, 0.81]);
+    const [accuracy] = compareOptimizers({ evaluations: [first, lost, ...plain], sharpness: [] }, [sides]);
+    expect(accuracy!.pairs).toBe(2);
+  });
+
+  it("says what a learned pair was meta-trained on", () => {
+    const pair = { ...sides, source: task, regularizer: "sam" };
+    const found = compareOptimizers({ evaluations: [first, second, ...plain], sharpness: [] }, [pair]);
+    for (const test of found) expect(test).toMatchObject({ source: task, regularizer: "sam" });
+  });
+});
+
+describe("compareOptimizers on sharpness", () => {
+  const sizes = { a: [1, 1.1, 0.9, 1.05], b: [2, 2.3, 1.9, 2.1] };
+  const records: ComparedRecords = {
+    evaluations: [evaluation("a", [0.9, 0.9, 0.9, 0.91]), evaluation("b", [0.9, 0.9, 0.9, 0.9])],
+    sharpness: Object.entries(sizes).map(([optimizer, values]) => {
+      const seeds = values.map((size, seed) => point(seed, size));
+      return { task, optimizer, steps: 100, seeds, summary: summarizeSharpness(seeds) };
+    }),
+    sharpnessAtLoss: Object.entries(sizes).map(([optimizer, values]) => {
+      const seeds: AtLossSeed[] = values.map((size, seed) => ({ ...point(seed, 3 * size), step: 50 }));
+      return {
+        task,
+        optimizer,
+        below: 0.5,
+        every: 10,
+        maxSteps: 100,
+        seeds,
+        summary: summarizeAtLoss(seeds),
+      };
+    }),
+  };
+
+  it("tests the three properties at every radius, after equal steps and at equal training loss", () => {
+    const found = compareOptimizers(records, [{ candidate: "a", baseline: "b", measures: "properties" }]);
+    const places = found.map(({ measure, radius, below }) => `${measure} ${radius ?? ""} ${below ?? ""}`);
+    expect(new Set(places).size).toBe(places.length);
+    for (const below of ["", "0.5"]) {
+      for (const measure of ["maxLoss", "surrogateGap", "maxGradientNorm"]) {
+        for (const radius of [0.05, 0.1]) expect(places).toContain(`${measure} ${radius} ${below}`);
+      }
+      expect(places).toContain(`topEigenvalue  ${below}`);
+    }
+    const equalLoss = found.find(({ measure, below }) => measure === "topEigenvalue" && below === 0.5)!;
+    expect(equalLoss.meanDifference).toBeCloseTo(3 * (4.05 - 8.3) * 0.25, 10);
+  });
+
+  it("corrects over everything it returns, equal loss included", () => {
+    const found = compareOptimizers(records, [{ candidate: "a", baseline: "b", measures: "properties" }]);
+    expect(found.map(({ pHolm }) => pHolm)).toEqual(holm(found.map(({ p }) => p)));
+  });
+
+  it("takes less where less is asked for", () => {
+    const measures = (which: "accuracy" | "main") =>
+      compareOptimizers(records, [{ candidate: "a", baseline: "b", measures: which }]).map(
+        ({ measure }) => measure,
+      );
+    expect(measures("accuracy")).toEqual(["testAccuracy"]);
+    expect(new Set(measures("main"))).toEqual(
+      new Set(["testAccuracy", "trainLoss", "topEigenvalue", "curvatureGap"]),
+    );
+  });
+});

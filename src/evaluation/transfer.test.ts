@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import type { EvaluationRecord, SharpnessRecord } from "./results.ts";
+import { summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+import { type Lineage, transferMatrix } from "./transfer.ts";
+
+const tasks = ["mnist/mlp", "cifar-10/cnn"];
+const lineages: Lineage[] = ["none", "sam"].flatMap((regularizer) =>
+  [0, 1].map((metaSeed) => ({
+    name: `${regularizer} ${metaSeed}`,
+    source: "mnist/mlp",
+    regularizer,
+    metaSeed,
+  })),
+);
+
+/** SAM is better by two points and half as sharp, everywhere. */
+const evaluations = lineages.flatMap(({ name, regularizer, metaSeed }) =>
+  tasks.map((task): EvaluationRecord => {
+    const seeds = [0, 1, 2].map((seed) => ({
+      seed,
+      trainLoss: 0.4,
+      testLoss: 0.5,
+      testAccuracy: 0.8 + seed / 100 + metaSeed / 50 + (regularizer === "sam" ? 0.02 : 0),
+      curve: [],
+    }));
+    const summary = summarizeEvaluation(seeds);
+    return {
+      task,
+      optimizer: name,
+      spec: name,
+      group: "learned",
+      gradientsPerStep: 1,
+      steps: 100,
+      seeds,
+      summary,
+    };
+  }),
+);
+const sharpness = lineages.map(({ name, regularizer }): SharpnessRecord => {
+  const seeds = [0, 1, 2].map((seed) => {
+    const size = (10 + seed) * (regularizer === "sam" ? 0.5 : 1);
+    const at = {
+      radius: 0.1,
+      maxLoss: size,
+      surrogateGap: size,
+      oneStepGap: 1,
+      maxGradientNorm: 1,
+      curvatureGap: 0,
+    };
+    return { seed, loss: 0.4, gradientNorm: 0.2, topEigenvalue: size, radii: [at] };
+  });
+  return { task: tasks[0]!, optimizer: name, steps: 100, seeds, summary: summarizeSharpness(seeds) };
+});
+
+describe("transferMatrix", () => {
+  const cells = transferMatrix({ evaluations, sharpness }, lineages);
+  const find = (regularizer: string, measure: string, task = tasks[0]) =>
+    cells.find((cell) => cell.regularizer === regularizer && cell.measure === measure && cell.task === task);
+
+  it("has a cell for every source, regularizer, task, number of steps and measure", () => {
+    for (const regularizer of ["none", "sam"]) {
+      for (const task of tasks) expect(find(regularizer, "testAccuracy", task)).toBeDefined();
+      expect(find(regularizer, "surrogateGap")).toMatchObject({
+        source: "mnist/mlp",
+        steps: 100,
+        radius: 0.1,
+      });
+    }
+    // sharpness was measured on one task only
+    expect(find("sam", "topEigenvalue", tasks[1])).toBeUndefined();
+  });
+
+  it("takes means over meta-seeds and seeds together", () => {
+    expect(find("none", "testAccuracy")!.value).toMatchObject({ count: 6 });
+    expect(find("none", "testAccuracy")!.value.mean).toBeCloseTo(0.82, 12);
+  });
+
+  it("gives changes in points of accuracy, and as a share of the plain mean for everything else", () => {
+    const accuracy = find("sam", "testAccuracy", tasks[1])!.change!;
+    expect(accuracy.mean).toBeCloseTo(0.02, 12);
+    expect(find("sam", "topEigenvalue")!.change!.mean).toBeCloseTo(-0.5, 12);
+    expect(find("none", "topEigenvalue")).not.toHaveProperty("change");
+  });
+
+  it("compares with the plain optimizer of the same meta-seed only", () => {
+    const onlyFirst = lineages.filter(({ regularizer, metaSeed }) => regularizer === "sam" || metaSeed === 0);
+    const cell = transferMatrix({ evaluations, sharpness }, onlyFirst).find(
+      ({ regularizer, measure }) => regularizer === "sam" && measure === "testAccuracy",
+    )!;
+    expect(cell.change).toMatchObject({ count: 3 });
+    expect(cell.value).toMatchObject({ count: 6 });
+  });
+});

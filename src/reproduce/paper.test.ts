@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { loadMethod } from "../evaluation/optimizers.ts";
+import { resolveMetaConfig } from "../meta/config.ts";
+import { loadRegularizer } from "../regularizers/load.ts";
+import { TASK_NAMES } from "../tasks/registry.ts";
+import { BUDGETS, baselineOf, paperPlan } from "./paper.ts";
+import { quickPlan } from "./quick.ts";
+
+describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
+  const plan = paperPlan(budget);
+
+  it("is plain data, the same every time", () => {
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+    expect(paperPlan(budget)).toEqual(plan);
+  });
+
+  it("gives every hand-designed optimizer the same number of settings to choose from, all of them valid", async () => {
+    expect(plan.baselines.length).toBe(16);
+    expect(new Set(plan.baselines.map(({ candidates }) => candidates.length)).size).toBe(1);
+    for (const { candidates } of plan.baselines) {
+      expect(new Set(candidates).size).toBe(candidates.length);
+      for (const spec of candidates) await loadMethod(spec);
+    }
+  });
+
+  it("meta-trains every source without and with each of three regularizers, in a folder of its own", async () => {
+    const regularizers = ["none", "sam", "gsam", "gam"];
+    const sources = new Set(plan.metaRuns.map(({ config }) => config.tasks.join()));
+    for (const source of sources) {
+      const own = plan.metaRuns.filter(({ config }) => config.tasks.join() === source);
+      const names = own.map(({ config }) => config.regularizer!.split(":")[0]);
+      for (const regularizer of regularizers) expect(names).toContain(regularizer);
+    }
+    for (const of of ["name", "folder"] as const) {
+      expect(new Set(plan.metaRuns.map((run) => run[of])).size).toBe(plan.metaRuns.length);
+    }
+    for (const { config } of [...plan.metaRuns, ...plan.search]) {
+      const { tasks, regularizer } = resolveMetaConfig(config);
+      for (const task of tasks) expect(TASK_NAMES).toContain(task);
+      await loadRegularizer(regularizer);
+    }
+  });
+
+  it("chooses settings from seeds that no final run uses", () => {
+    expect(plan.tuning!.seeds.filter((seed) => plan.seeds.includes(seed))).toEqual([]);
+  });
+});
+
+describe("paperPlan", () => {
+  it("meta-trains and searches nothing where learned optimizers are given", () => {
+    const plan = paperPlan("day", { learned: ["runs/a", "runs/b"] });
+    expect(plan).toMatchObject({ metaRuns: [], search: [], adopted: ["runs/a", "runs/b"] });
+  });
+
+  it("covers the paper's nine tasks from a day on, with ten seeds or more", () => {
+    for (const budget of ["day", "full"] as const) {
+      expect(paperPlan(budget).tasks.length).toBe(9);
+      expect(paperPlan(budget).seeds.length).toBeGreaterThanOrEqual(10);
+      expect(paperPlan(budget).steps).toEqual([100, 1000]);
+    }
+  });
+
+  it("takes tasks, sources, seeds and outer steps from the caller", () => {
+    const plan = paperPlan("hour", {
+      tasks: ["mnist/cnn"],
+      sources: ["fashion-mnist/mlp"],
+      seeds: 2,
+      outerSteps: 7,
+    });
+    expect(plan).toMatchObject({ tasks: ["mnist/cnn"], seeds: [0, 1] });
+    for (const { config } of plan.metaRuns) {
+      expect(config).toMatchObject({ tasks: ["fashion-mnist/mlp"], outerSteps: 7 });
+    }
+  });
+});
+
+describe("baselineOf", () => {
+  it("spends the count on learning rates alone, or on learning rates times radii", () => {
+    expect(baselineOf("sgd", "none", 3).candidates).toEqual(["sgd:lr=0.03", "sgd:lr=0.3", "sgd:lr=3"]);
+    expect(baselineOf("adam", "sam", 4)).toEqual({
+      name: "Adam + SAM",
+      candidates: [
+        "adam:lr=0.001+sam:rho=0.02",
+        "adam:lr=0.001+sam:rho=0.2",
+        "adam:lr=0.03+sam:rho=0.02",
+        "adam:lr=0.03+sam:rho=0.2",
+      ],
+    });
+  });
+});
+
+describe("quickPlan", () => {
+  it("tunes and searches nothing: every baseline has one setting", () => {
+    const { search, baselines } = quickPlan();
+    expect(search).toEqual([]);
+    expect(baselines.every(({ candidates }) => candidates.length === 1)).toBe(true);
+  });
+});

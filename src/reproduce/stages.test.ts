@@ -1,0 +1,212 @@
+import { describe, expect, it } from "vitest";
+import type { TuningRecord } from "../evaluation/results.ts";
+import { pairsOf } from "./compare.ts";
+import { estimateStages, type Rates } from "./estimate.ts";
+import { equalLossOf, evaluationJobs, namesOf } from "./evaluate.ts";
+import { learnedName, lineageOf, methodName, slug } from "./names.ts";
+import type { Plan } from "./plan.ts";
+import { withChosen } from "./search.ts";
+
+const plan: Plan = {
+  kind: "reproduce-paper",
+  title: "x",
+  search: [],
+  metaRuns: [],
+  adopted: [],
+  searched: [],
+  baselines: [
+    { name: "Adam", candidates: ["adam:lr=0.01", "adam:lr=0.1"] },
+    { name: "Adam + SAM", candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"] },
+  ],
+  tuning: { seeds: [1000] },
+  tasks: ["mnist/mlp", "mnist/cnn"],
+  steps: [100, 1000],
+  seeds: [0, 1],
+  sharpness: {
+    radii: [0.1],
+    examples: 5000,
+    steps: [100, 1000],
+    except: { models: ["cnn"], examples: 200, restarts: 1 },
+    baselines: ["Adam"],
+    equalLoss: { share: 0.2, every: 50 },
+  },
+};
+
+const score = (steps: number, loss: number | null) => ({ steps, loss });
+const tuning: TuningRecord[] = plan.tasks.flatMap((task) =>
+  plan.baselines.map(({ name, candidates }) => ({
+    task,
+    optimizer: name,
+    seeds: [1000],
+    candidates: candidates.map((spec, i) => ({
+      spec,
+      scores: [score(0, 2.3), score(100, 0.5 - i / 10), score(1000, 0.3 + i / 10)],
+      gradientEvaluations: 1000,
+    })),
+    chosen: [
+      { steps: 100, spec: candidates[1]! },
+      { steps: 1000, spec: name === "Adam" ? candidates[0] : candidates[1]! },
+    ],
+  })),
+);
+const learned = [{ name: "LSTM", spec: "learned:x" }];
+
+describe("evaluationJobs", () => {
+  const jobs = evaluationJobs(plan, learned, tuning);
+  const of = (spec: string, task = "mnist/mlp") =>
+    jobs.filter((job) => job.spec === spec && job.task === task && job.seed === 0);
+
+  it("runs a learned optimizer once to the end and a baseline once for each setting chosen", () => {
+    expect(of("learned:x").map(({ steps }) => steps)).toEqual([[100, 1000]]);
+    expect(of("adam:lr=0.1").map(({ steps }) => steps)).toEqual([[100]]);
+    expect(of("adam:lr=0.01").map(({ steps }) => steps)).toEqual([[1000]]);
+    expect(of("adam:lr=0.1+sam:rho=0.1").map(({ steps }) => steps)).toEqual([[100, 1000]]);
+    expect(jobs.filter(({ task, spec }) => task === "mnist/mlp" && spec === "learned:x").length).toBe(2);
+  });
+
+  it("measures sharpness for learned optimizers and the baselines named, with less care where a gradient is dear", () => {
+    expect(of("learned:x")[0]!.sharpness).toMatchObject({ examples: 5000, steps: [100, 1000] });
+    expect(of("learned:x", "mnist/cnn")[0]!.sharpness).toMatchObject({ examples: 200, restarts: 1 });
+    expect(of("adam:lr=0.1")[0]!.sharpness).toMatchObject({ steps: [100] });
+    expect(of("adam:lr=0.1+sam:rho=0.1")[0]).not.toHaveProperty("sharpness");
+    expect(of("learned:x")[0]!.sharpness).not.toHaveProperty("except");
+  });
+
+  it("looks for equal training loss along the longest runs only", () => {
+    expect(of("learned:x")[0]!.sharpness!.atLoss).toEqual({ losses: [0.7], every: 50 });
+    expect(of("adam:lr=0.01")[0]!.sharpness!.atLoss).toEqual({ losses: [0.7], every: 50 });
+    expect(of("adam:lr=0.1")[0]!.sharpness).not.toHaveProperty("atLoss");
+  });
+
+  it("knows every spec by its display name", () => {
+    const names = new Map(namesOf(plan, learned).map(({ name, spec }) => [spec, name]));
+    for (const { spec } of jobs) expect(names.has(spec)).toBe(true);
+    expect(names.get("adam:lr=0.1+sam:rho=0.1")).toBe("Adam + SAM");
+  });
+});
+
+describe("equalLossOf", () => {
+  it("lies between the best plain optimizer and the start", () => {
+    expect(equalLossOf(plan.sharpness, "mnist/mlp", plan.steps, tuning)).toEqual({ loss: 0.7, every: 50 });
+  });
+
+  it("is nothing where nothing was tuned, or nothing trained", () => {
+    expect(equalLossOf(plan.sharpness, "mnist/mlp", plan.steps, [])).toBeUndefined();
+    const stuck = tuning.map((record) => ({
+      ...record,
+      candidates: record.candidates.map((candidate) => ({
+        ...candidate,
+        scores: [score(0, 2.3), score(1000, null)],
+      })),
+    }));
+    expect(equalLossOf(plan.sharpness, "mnist/mlp", plan.steps, stuck)).toBeUndefined();
+  });
+});
+
+describe("pairsOf", () => {
+  const member = (regularizer: string, source: string, metaSeed: number) => {
+    const group = learnedName("lstm", regularizer, source);
+    return { group, lineage: { name: `${group} #${metaSeed}`, source, regularizer, metaSeed } };
+  };
+  const pairs = pairsOf(plan, [
+    member("sam", "mnist/mlp", 1),
+    member("sam", "mnist/mlp", 0),
+    member("none", "mnist/mlp", 0),
+    member("none", "mnist/mlp", 1),
+    member("none", "mnist/mlp", 2),
+    member("gam", "mnist/cnn", 0),
+  ]);
+
+  it("compares repetitions with those of the plain optimizer of the same source and meta-seeds, in their order", () => {
+    expect(pairs[0]).toEqual({
+      candidate: {
+        name: "LSTM + SAM from mnist/mlp",
+        members: ["LSTM + SAM from mnist/mlp #0", "LSTM + SAM from mnist/mlp #1"],
+      },
+      baseline: {
+        name: "LSTM from mnist/mlp",
+        members: ["LSTM from mnist/mlp #0", "LSTM from mnist/mlp #1"],
+      },
+      source: "mnist/mlp",
+      regularizer: "sam",
+      measures: "properties",
+    });
+  });
+
+  it("compares with the explicit regularizer, and that with its plain optimizer", () => {
+    expect(pairs.slice(1)).toEqual([
+      expect.objectContaining({ baseline: "Adam + SAM", measures: "accuracy" }),
+      { candidate: "Adam + SAM", baseline: "Adam" },
+    ]);
+  });
+
+  it("has no learned pair without a plain optimizer of the same source", () => {
+    expect(pairs.filter(({ source }) => source === "mnist/cnn")).toEqual([]);
+  });
+
+  it("takes the comparisons a plan names", () => {
+    const named = pairsOf({ ...plan, comparisons: [["a", "b"]] }, []);
+    expect(named).toEqual([{ candidate: "a", baseline: "b" }]);
+  });
+});
+
+describe("withChosen", () => {
+  it("puts the settings that a search chose into the runs with that regularizer", () => {
+    const run = (regularizer: string) => ({
+      name: regularizer,
+      folder: regularizer,
+      config: { tasks: ["mnist/mlp"], regularizer },
+    });
+    const search = { regularizer: "sam", task: "mnist/mlp", candidates: [], chosen: "sam:rho=0.2" };
+    const runs = withChosen([run("none"), run("sam:rho=0.05"), run("gsam")], [search]);
+    expect(runs.map(({ config }) => config.regularizer)).toEqual(["none", "sam:rho=0.2", "gsam"]);
+  });
+});
+
+describe("names", () => {
+  it("say what an optimizer is and where it comes from", () => {
+    expect(methodName("adam:lr=0.1")).toBe("Adam");
+    expect(methodName("sgd", "gam-fd:rho=0.2")).toBe("SGD + GAM");
+    expect(learnedName("lstm:k=5", "gsam:rho=0.1", "mnist/mlp")).toBe("LSTM + GSAM from mnist/mlp");
+    expect(slug("LSTM + SAM from mnist/mlp #0")).toBe("lstm-sam-from-mnist-mlp-0");
+    const config = { tasks: ["a", "b"], regularizer: "sam:rho=0.1", seed: 3 };
+    expect(lineageOf("x", config)).toEqual({ name: "x", source: "a, b", regularizer: "sam", metaSeed: 3 });
+  });
+});
+
+describe("estimateStages", () => {
+  const task = { gradient: 0.001, learnedStep: 0.01, validation: 0.1, thousand: 0.02 };
+  const rates: Rates = {
+    tasks: { "mnist/mlp": task, "mnist/cnn": task },
+    windows: { "mnist/mlp": 0.5 },
+    gradients: { none: 1, sam: 2, "sam:rho=0.1": 2 },
+  };
+  const run = {
+    name: "x",
+    folder: "x",
+    config: {
+      tasks: ["mnist/mlp"],
+      regularizer: "sam:rho=0.1",
+      outerSteps: 100,
+      checkpointEvery: 50,
+      validationSeeds: 2,
+    },
+  };
+
+  it("adds up windows, the regularizer's gradients and meta-validations", () => {
+    const [stage] = estimateStages({ ...plan, metaRuns: [run], baselines: [] }, rates, 1);
+    // 2 instances, 21 points a window with one more gradient each; 2 × 2 validations of 100 steps
+    expect(stage!.stage).toBe("meta-train");
+    expect(stage!.seconds).toBeCloseTo(100 * 2 * (0.5 + 21 * 0.001) + 4 * (100 * 0.011 + 0.1), 9);
+  });
+
+  it("divides what threads can share, and leaves out stages without work", () => {
+    const [one, two] = [1, 2].map((threads) => estimateStages(plan, rates, threads));
+    expect(one!.map(({ stage }) => stage)).toEqual(["tune", "evaluate"]);
+    one!.forEach(({ seconds }, i) => {
+      expect(two![i]!.seconds).toBeCloseTo(seconds / 2, 9);
+    });
+    // 2 tasks × 4 candidates × 1 seed; 1,000 steps and 3 passes over a tenth, half of them with twice the gradients
+    expect(one![0]!.seconds).toBeCloseTo(8 * (1.5 * 1000 * 0.001 + 3 * 0.1), 9);
+  });
+});
