@@ -53,6 +53,7 @@ async function inline(
 ): Promise<void> {
   const runner = openJobRunner(store);
   for (const job of jobs) {
+    signal?.throwIfAborted();
     const where = `${job.spec} on ${job.task}, seed ${job.seed}`;
     keep(
       await runner.run(job, {
