@@ -1,0 +1,149 @@
+import { parseHTML } from "linkedom";
+import { describe, expect, it } from "vitest";
+import { paperResults } from "../../test/report/paper-fixture.ts";
+import { formatResults, parseResults } from "../evaluation/results.ts";
+import { dataNotes, shortNote, withDataLabels } from "./datasets.ts";
+import { heatMap } from "./heatmap.ts";
+import { renderReport, withFewOptimizers } from "./page.ts";
+
+const results = paperResults({ sharpness: 0.5, accuracy: 0.02 });
+const page = renderReport(results);
+const { document } = parseHTML(page);
+
+describe("the page of the paper's experiment", () => {
+  it("answers the four questions first, each with its outcome, and at a glance at the top", () => {
+    const ids = [...document.querySelectorAll("main section")].map(({ id }) => id);
+    expect(ids.slice(0, 4)).toEqual([
+      "question-learned",
+      "question-transfer",
+      "question-radius",
+      "question-cost",
+    ]);
+    for (const id of ids.slice(0, 4)) {
+      const section = document.getElementById(id)!;
+      expect(section.querySelector(".chip")?.textContent).toBe("reproduced");
+      expect(section.querySelector("figure svg, table")).not.toBeNull();
+    }
+    const glance = [...document.querySelectorAll(".answers tr")].map((row) => row.textContent);
+    expect(glance.length).toBe(4);
+    expect(glance[0]).toContain("Can a regularizer be learned?reproduced");
+  });
+
+  it("says the opposite of the opposite data", () => {
+    const other = parseHTML(renderReport(paperResults({ sharpness: 1.5, accuracy: -0.05 }))).document;
+    expect(other.querySelector("#question-learned .chip")?.textContent).toBe("not reproduced");
+  });
+
+  it("draws the transfer matrix as coloured tables of sources and regularizers by tasks", () => {
+    const maps = [...document.querySelectorAll("#question-transfer table.heat")];
+    expect(maps.length).toBe(4);
+    const changes = maps[1]!;
+    expect([...changes.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent)).toEqual([
+      "mnist/mlp",
+      "cifar-10/cnn (JPEG copy)",
+    ]);
+    const row = [...changes.querySelectorAll("tbody tr:not(.group)")][0]!;
+    expect(row.querySelector("th")?.textContent).toBe("SAM");
+    const [home, away] = [...row.querySelectorAll("td")];
+    expect(home!.textContent).toMatch(/^● \+(1\.9|2\.0|2\.1)$/);
+    expect(away!.getAttribute("style")).toContain("var(--good)");
+    expect(away!.querySelector("b")).not.toBeNull();
+  });
+
+  it("marks every row of a dataset that is not the original one", () => {
+    const text = document.body.textContent;
+    expect(text).toContain("cifar-10: JPEG copy: all images re-encoded at quality 75.");
+    expect(text).toContain("not verified against an official checksum");
+    for (const cell of document.querySelectorAll("th, td, h3, summary")) {
+      if (cell.closest("#settings") !== null) continue;
+      const bare = cell.textContent.replaceAll("cifar-10/cnn (JPEG copy)", "");
+      // names of optimizers say their source by its plain name
+      expect(bare.replace(/from cifar-10\/cnn/g, "")).not.toContain("cifar-10/cnn");
+    }
+  });
+
+  it("shows how settings were chosen and what each stage was expected to take", () => {
+    expect(document.getElementById("choices")!.textContent).toContain("sam:rho=0.05");
+    expect(document.getElementById("choices")!.querySelector(".best")?.textContent).toBe("sam:rho=0.05");
+    expect(document.getElementById("provenance")!.textContent).toContain("20 min 34 s, 224 runs");
+  });
+
+  it("is accessible, self-contained, the same every time, and free of missing numbers", () => {
+    expect(renderReport(parseResults(formatResults(results), "x"))).toBe(page);
+    expect(page).not.toMatch(/NaN|undefined|\[object|Infinity|https?:\/\//);
+    for (const header of document.querySelectorAll("th")) expect(header.hasAttribute("scope")).toBe(true);
+    for (const table of document.querySelectorAll("table"))
+      expect(table.querySelector("caption")?.textContent?.trim()).toBeTruthy();
+    const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe("withFewOptimizers", () => {
+  it("keeps what figures have room for: the first meta-seed, and hand-designed ones that were measured", () => {
+    const names = new Set(withFewOptimizers(results).evaluations.map(({ optimizer }) => optimizer));
+    expect(names.size).toBe(8);
+    expect([...names].filter((name) => name.endsWith("#1"))).toEqual([]);
+    expect(names).toContain("Adam + SAM");
+  });
+
+  it("leaves few alone", () => {
+    const few = { ...results, evaluations: results.evaluations.slice(0, 4), sharpness: [] };
+    expect(withFewOptimizers(few)).toBe(few);
+  });
+});
+
+describe("withDataLabels", () => {
+  it("changes nothing without a note", () => {
+    const { datasets: _, ...rest } = results;
+    expect(withDataLabels(rest)).toBe(rest);
+    expect(dataNotes(rest)).toEqual([]);
+  });
+
+  it("labels sources that are several tasks", () => {
+    const [record] = results.metaTraining;
+    const both = { ...results, metaTraining: [{ ...record!, task: "mnist/mlp, cifar-10/cnn" }] };
+    expect(withDataLabels(both).metaTraining[0]!.task).toBe("mnist/mlp, cifar-10/cnn (JPEG copy)");
+  });
+
+  it("takes the label from the beginning of the note", () => {
+    const note = (text: string) => shortNote({ name: "x", kind: "files", checksums: "official", note: text });
+    expect(note("JPEG copy: quality 75.")).toBe("JPEG copy");
+    expect(note("Half of it. The first.")).toBe("Half of it");
+    expect(note(": nothing")).toBeUndefined();
+  });
+});
+
+describe("heatMap", () => {
+  const map = (values: readonly (number | null)[], good: "lower" | "higher" | "none") => {
+    const cells = values.map((value) => ({ value, text: value === null ? "–" : String(value) }));
+    const { markup } = heatMap({
+      title: "t",
+      note: "n",
+      columns: values.map((_, i) => `c${i}`),
+      rows: [{ group: "", name: "r", cells }],
+      good,
+    });
+    return [...parseHTML(markup).document.querySelectorAll("td")].map((cell) => cell.getAttribute("style"));
+  };
+
+  it("colours by sign what is good in one direction, the stronger the larger", () => {
+    const [low, small, high] = map([-2, -1, 2], "lower");
+    expect(low).toContain("var(--good) 42%");
+    expect(small).toContain("var(--good) 21%");
+    expect(high).toContain("var(--bad) 42%");
+    expect(map([2], "higher")[0]).toContain("var(--good)");
+  });
+
+  it("colours from the lowest to the highest where no sign is good, and leaves gaps bare", () => {
+    const [lowest, gap, highest] = map([0.5, null, 0.9], "none");
+    expect(lowest).toContain(" 0%");
+    expect(gap).toBeNull();
+    expect(highest).toContain(" 42%");
+  });
+
+  it("does not let one runaway cell bleach all the others", () => {
+    const styles = map([...Array(19).fill(-0.1), -100], "lower");
+    expect(styles[0]).toContain("42%");
+  });
+});

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { paperResults } from "../../test/report/paper-fixture.ts";
+import type { Comparison, Results } from "../evaluation/results.ts";
+import { jointOutcome, outcomeOf, tallyOf, type Verdict, verdictsOf } from "./verdicts.ts";
+
+const flatter = paperResults({ sharpness: 0.5, accuracy: 0.02 });
+const sharper = paperResults({ sharpness: 1.5, accuracy: -0.05 });
+const same = paperResults({ sharpness: 1, accuracy: 0 });
+
+function outcomes(results: Results): Record<string, string> {
+  return Object.fromEntries(verdictsOf(results).map(({ id, outcome }) => [id, outcome]));
+}
+
+function find(results: Results, id: Verdict["id"]): Verdict {
+  return verdictsOf(results).find((verdict) => verdict.id === id)!;
+}
+
+describe("verdictsOf", () => {
+  it("finds every claim reproduced where regularized optimizers are flatter and better", () => {
+    expect(outcomes(flatter)).toEqual({
+      learned: "reproduced",
+      transfer: "reproduced",
+      radius: "reproduced",
+      cost: "reproduced",
+    });
+  });
+
+  it("finds none reproduced but the price where they are sharper and worse", () => {
+    expect(outcomes(sharper)).toEqual({
+      learned: "not reproduced",
+      transfer: "not reproduced",
+      radius: "not reproduced",
+      // one gradient a step it is, but accuracy is given up for it
+      cost: "partly reproduced",
+    });
+    expect(find(sharper, "learned").found.join(" ")).toMatch(/significantly higher in [1-9]/);
+  });
+
+  it("does not take noise for an effect", () => {
+    for (const id of ["learned", "transfer", "radius"] as const) {
+      expect(find(same, id).outcome).toBe("not reproduced");
+    }
+  });
+
+  it("finds the claim partly reproduced where it holds after equal steps but not at equal training loss", () => {
+    const mixed = paperResults({ sharpness: 0.5, sharpnessAtLoss: 1, accuracy: 0.02 });
+    expect(find(mixed, "learned").outcome).toBe("partly reproduced");
+    expect(find(mixed, "learned").found.join(" ")).toContain(
+      "At equal training loss, significantly lower in 0",
+    );
+  });
+
+  it("never finds flatness fully reproduced where nothing was compared at equal training loss", () => {
+    const { outcome, found } = find(
+      paperResults({ sharpness: 0.5, accuracy: 0.02 }, { atLoss: false }),
+      "learned",
+    );
+    expect(outcome).toBe("partly reproduced");
+    expect(found.join(" ")).toContain("may only mean “less trained”");
+  });
+
+  it("says that nothing was tested where nothing was", () => {
+    const { sharpnessAtLoss: _, transfer: __, ...rest } = flatter;
+    const empty: Results = { ...rest, comparisons: [], sharpness: [] };
+    expect(new Set(Object.values(outcomes(empty)))).toEqual(new Set(["not tested"]));
+  });
+
+  it("tells what was counted, regularizer by regularizer", () => {
+    const text = find(flatter, "learned").found.join("\n");
+    // 2 sources × 2 radii
+    expect(text).toMatch(/SAM, maximum loss .* lower in 4 of 4/);
+    expect(text).toMatch(/GAM, maximum gradient norm .* lower in 4 of 4/);
+    expect(text).toContain(
+      "As a control, the top eigenvalue with an explicit regularizer on Adam: significantly lower in 2 of 2",
+    );
+  });
+
+  it("tells what a step and meta-training cost", () => {
+    const text = find(flatter, "cost").found.join("\n");
+    expect(text).toContain(
+      "A step of a learned optimizer takes 1 gradient, one with an explicit regularizer 2.",
+    );
+    expect(text).toContain("test accuracy is no worse");
+    expect(text).toContain("0.500 times as long");
+    expect(text.replace(/\u202f/g, "")).toContain("48000 gradients in 12 runs");
+  });
+});
+
+describe("tallyOf", () => {
+  const test: Comparison = {
+    task: "t",
+    steps: 1,
+    measure: "maxLoss",
+    candidate: "a",
+    baseline: "b",
+    pairs: 8,
+    meanDifference: -1,
+    low: -2,
+    high: -0.5,
+    t: -5,
+    p: 0.001,
+    pHolm: 0.01,
+    effectSize: -2,
+  };
+
+  it("counts a difference by its corrected p and its direction", () => {
+    const tests = [
+      test,
+      { ...test, meanDifference: 1 },
+      { ...test, pHolm: 0.06 },
+      { ...test, p: null, pHolm: null },
+    ];
+    expect(tallyOf(tests, "lower")).toEqual({ support: 1, against: 1, undecided: 1 });
+    expect(tallyOf(tests.slice(0, 1), "higher")).toEqual({ support: 0, against: 1, undecided: 0 });
+  });
+
+  it("decides nothing where repetitions disagree", () => {
+    const split = { ...test, repetitions: 2, agreeing: 1 };
+    expect(tallyOf([split], "lower")).toEqual({ support: 0, against: 0, undecided: 1 });
+    expect(tallyOf([{ ...split, agreeing: 2 }], "lower").support).toBe(1);
+  });
+});
+
+describe("outcomeOf", () => {
+  it.each([
+    [{ support: 3, against: 0, undecided: 2 }, "reproduced"],
+    [{ support: 2, against: 0, undecided: 2 }, "partly reproduced"],
+    [{ support: 3, against: 1, undecided: 0 }, "partly reproduced"],
+    [{ support: 1, against: 1, undecided: 0 }, "not reproduced"],
+    [{ support: 0, against: 0, undecided: 4 }, "not reproduced"],
+    [{ support: 0, against: 0, undecided: 0 }, "not tested"],
+  ] as const)("of %o is %s", (tally, outcome) => {
+    expect(outcomeOf(tally)).toBe(outcome);
+  });
+});
+
+describe("jointOutcome", () => {
+  it("needs every tested part", () => {
+    expect(jointOutcome(["reproduced", "not tested"])).toBe("reproduced");
+    expect(jointOutcome(["reproduced", "not reproduced"])).toBe("partly reproduced");
+    expect(jointOutcome(["not reproduced", "not reproduced"])).toBe("not reproduced");
+    expect(jointOutcome(["partly reproduced", "reproduced"])).toBe("partly reproduced");
+    expect(jointOutcome([])).toBe("not tested");
+  });
+});
