@@ -150,7 +150,7 @@ const paper = buildCommand({
     fullDescription: [
       "Stages: a search over settings of the regularizers on meta-validation; meta-training of plain, SAM, GSAM and GAM-regularized LSTM optimizers on every source; tuning of SGD, Nesterov, Adam and AdamW, alone and with explicit SAM, GSAM and GAM, on meta-validation with the same number of candidates each; evaluation and sharpness of all on all tasks, at equal steps and at equal training loss; paired tests with Holm's correction, the transfer matrix, results.json and report.html.",
       "Says first how long each stage should take on this machine. Interrupted at any moment, the same command goes on where it was. docs/reproduce.md describes stages, budgets and files.",
-      "Budgets: tiny (CI-sized, embedded digits), hour (one source, four tasks), day (two sources, nine tasks, ten seeds), full (four sources, nine tasks, twenty seeds).",
+      "Budgets: tiny (CI-sized, embedded digits), hour (one source, four tasks), day (two sources, nine tasks, ten seeds), full (three sources, nine tasks, twenty seeds).",
     ].join("\n\n"),
   },
   parameters: {

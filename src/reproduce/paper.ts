@@ -102,7 +102,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
     tasks: NINE_TASKS,
     steps: [100, 1000],
     seeds: 10,
-    candidates: 4,
+    candidates: 6,
     tuningSeeds: 1,
     sharpness: {
       radii: RADII,
@@ -116,7 +116,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
     },
   },
   full: {
-    sources: ["mnist/mlp", "mnist/cnn", "fashion-mnist/mlp", "cifar-10/cnn"],
+    sources: ["mnist/mlp", "mnist/cnn", "fashion-mnist/mlp"],
     metaSeeds: 3,
     meta: { ...LONG, outerSteps: 5000 },
     searchSteps: 500,
@@ -131,8 +131,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       ascentSteps: 20,
       restarts: 3,
       trace: true,
-      eigenvalues: 5,
-      except: { models: CONVOLUTIONAL, examples: 1000, restarts: 1 },
+      except: { models: CONVOLUTIONAL, examples: 500, restarts: 1 },
       baselines: ["Adam", "Adam + SAM", "Adam + GSAM", "Adam + GAM"],
       equalLoss: { share: 0.2, every: 20 },
     },
