@@ -84,6 +84,7 @@ export {
   rmsprop,
   sgd,
 } from "./optimizers/first-order.ts";
+export { type SoapOptions, soap } from "./optimizers/soap.ts";
 export type { Optimizer, OptimizerState } from "./optimizers/types.ts";
 // random numbers
 export {

@@ -19,6 +19,7 @@ interface MetaTrainFlags {
   readonly truncation?: number;
   readonly instances?: number;
   readonly metaLossBatch?: "same" | "fresh";
+  readonly outerOptimizer?: string;
   readonly outerLr?: number;
   readonly outerDecay?: number;
   readonly clipNorm?: number;
@@ -63,7 +64,8 @@ export const metaTrain: Command<CliContext> = buildCommand({
         optional: true,
         brief: "Minibatch of a meta-loss term (default same)",
       },
-      outerLr: optional(positive, "Learning rate of the outer Adam (default 0.001)", "x"),
+      outerOptimizer: optional(String, "Optimizer of the meta-parameters, without lr (default adam)", "spec"),
+      outerLr: optional(positive, "Its learning rate (default 0.001)", "x"),
       outerDecay: optional(nonNegative, "Share of it left at the last outer step (default 1: constant)", "x"),
       clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 1)", "x"),
       checkpointEvery: optional(integer(1), "Outer steps between checkpoints (default 50)", "n"),
@@ -181,6 +183,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     truncation: flags.truncation,
     instances: flags.instances,
     metaLossBatch: flags.metaLossBatch,
+    outerOptimizer: flags.outerOptimizer,
     outerLearningRate: flags.outerLr,
     outerDecay: flags.outerDecay,
     clipNorm: flags.clipNorm,
@@ -206,12 +209,13 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     throw new LowlandError("E_USAGE", "--task is missing; give it, or a --config file with tasks");
   }
   const { loadRegularizer } = await import("../regularizers/load.ts");
-  const { learnedOf } = await import("../meta/setup.ts");
+  const { learnedOf, outerOptimizerOf } = await import("../meta/setup.ts");
   const source = resume ? `${flags.out}/config.resolved.json` : (flags.config ?? "configuration");
   const config = resolveMetaConfig(merged, source);
   // wrong names fail before anything is written
   await loadRegularizer(config.regularizer);
   learnedOf(config);
+  outerOptimizerOf(config);
   return config;
 }
 

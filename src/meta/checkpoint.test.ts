@@ -19,7 +19,7 @@ const { size } = learned.layout;
 const state: TrainerState = {
   ...initialState(config, learned),
   outerStep: 17,
-  outer: { step: 16, mu: draw(size, 1), nu: draw(size, 2) },
+  outer: { step: 16, vectors: { mu: draw(size, 1), nu: draw(size, 2) } },
   instances: [
     { task: 0, key: key(5), step: 40, params: draw(7, 3), optimizer: { lstm: draw(64, 4) } },
     { task: 1, key: key(6), step: 0 },
@@ -36,6 +36,18 @@ describe("a checkpoint", () => {
   it("gives back every bit of the state and the configuration", () => {
     expect(decodeCheckpoint(bytes, "x")).toEqual({ state, config });
     expect(encodeCheckpoint(decodeCheckpoint(bytes, "x").state, config)).toEqual(bytes);
+  });
+
+  it("keeps the state of any outer optimizer", () => {
+    const other = resolveMetaConfig({ ...config, outerOptimizer: "soap:maxDimension=8" });
+    const started = initialState(other, learned);
+    const vectors = Object.entries(started.outer.vectors).map(([name, { length }], i) => [
+      name,
+      draw(length, i),
+    ]);
+    const odd = { ...state, outer: { step: 4, vectors: Object.fromEntries(vectors) } };
+    expect(Object.keys(odd.outer.vectors)).toEqual(["shapes", "mu", "nu", "covariance", "basis"]);
+    expect(decodeCheckpoint(encodeCheckpoint(odd, other), "x")).toEqual({ state: odd, config: other });
   });
 
   it("keeps a best that was never found, and special numbers", () => {

@@ -1,13 +1,15 @@
 import { LowlandError } from "../errors.ts";
+import { openArena } from "../kernels/module.ts";
 import type { Layout } from "../kernels/types.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
+import type { OptimizerState } from "../optimizers/types.ts";
 import { keyFromString, keyToString } from "../random/key.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "../runs/safetensors.ts";
 import { lowlandVersion } from "../runs/version.ts";
 import { formatSpec } from "../spec.ts";
 import { type MetaConfig, resolveMetaConfig } from "./config.ts";
 import type { TrainerState } from "./outer-loop.ts";
-import { learnedOf } from "./setup.ts";
+import { learnedOf, outerOptimizerOf } from "./setup.ts";
 
 const FORMAT = "lowland-meta-training-1";
 const WEIGHTS_FORMAT = "lowland-learned-optimizer-1";
@@ -15,7 +17,7 @@ const WEIGHTS_FORMAT = "lowland-learned-optimizer-1";
 /** The metadata entry that holds everything that is not a tensor. */
 interface Bookkeeping {
   readonly outerStep: number;
-  readonly adamStep: number;
+  readonly updates: number;
   readonly drawn: number;
   readonly diverged: number;
   readonly fruitless: number;
@@ -32,14 +34,15 @@ function slotTensors(prefix: string, layout: Layout, vector: Float32Array): [str
   ]);
 }
 
-/** Everything meta-training goes on from, as a safetensors file: φ, outer Adam, and every instance under way. */
+/** Everything meta-training goes on from, as a safetensors file: φ, the outer optimizer's state, and every instance under way. */
 export function encodeCheckpoint(state: TrainerState, config: MetaConfig): Uint8Array {
   const { layout } = learnedOf(config);
-  const tensors: [string, Tensor][] = [
-    ...slotTensors("", layout, state.metaParams),
-    ...slotTensors("outer.adam.mu.", layout, state.outer.mu),
-    ...slotTensors("outer.adam.nu.", layout, state.outer.nu),
-  ];
+  const tensors = slotTensors("", layout, state.metaParams);
+  const prefix = `outer.${outerOptimizerOf(config).name}.`;
+  for (const [name, data] of Object.entries(state.outer.vectors)) {
+    if (data.length === layout.size) tensors.push(...slotTensors(`${prefix}${name}.`, layout, data));
+    else tensors.push([`${prefix}${name}`, { shape: [data.length], data }]);
+  }
   state.instances.forEach(({ params, optimizer }, i) => {
     if (params === undefined) return;
     tensors.push([`instance.${i}.params`, { shape: [params.length], data: params }]);
@@ -49,7 +52,7 @@ export function encodeCheckpoint(state: TrainerState, config: MetaConfig): Uint8
   });
   const bookkeeping: Bookkeeping = {
     outerStep: state.outerStep,
-    adamStep: state.outer.step,
+    updates: state.outer.step,
     drawn: state.drawn,
     diverged: state.diverged,
     fruitless: state.fruitless,
@@ -90,11 +93,7 @@ export function decodeCheckpoint(
     state: {
       outerStep: saved.outerStep,
       metaParams: readSlots(file, "", layout, source),
-      outer: {
-        step: saved.adamStep,
-        mu: readSlots(file, "outer.adam.mu.", layout, source),
-        nu: readSlots(file, "outer.adam.nu.", layout, source),
-      },
+      outer: readOuter(file, config, layout, saved.updates, source),
       instances: saved.instances.map(({ task, key, step }, i) => {
         const started = { task, key: keyFromString(key), step };
         if (step === 0) return started;
@@ -115,6 +114,30 @@ export function decodeCheckpoint(
       best: saved.best,
     },
   };
+}
+
+function readOuter(
+  file: Safetensors,
+  config: MetaConfig,
+  layout: Layout,
+  step: number,
+  source: string,
+): OptimizerState {
+  const arena = openArena();
+  try {
+    const optimizer = outerOptimizerOf(config);
+    const vectors = Object.entries(optimizer.init(layout, arena).vectors).map(([name, { length }]) => {
+      const prefix = `outer.${optimizer.name}.${name}`;
+      const data =
+        length === layout.size
+          ? readSlots(file, `${prefix}.`, layout, source)
+          : float32(file, prefix, source, length);
+      return [name, data] as const;
+    });
+    return { step, vectors: Object.fromEntries(vectors) };
+  } finally {
+    arena.close();
+  }
 }
 
 /** Only the learned optimizer: φ with its architecture, for `learned:PATH` and the zoo. */

@@ -19,7 +19,8 @@ export interface MetaConfig {
   readonly instances: number;
   /** Minibatch of a meta-loss term: that of its inner step, or a fresh one. */
   readonly metaLossBatch: "same" | "fresh";
-  /** Learning rate of the outer Adam. */
+  /** Optimizer of φ, a spec string without `lr`. */
+  readonly outerOptimizer: string;
   readonly outerLearningRate: number;
   /** Share of it that is left at the last outer step; it falls linearly. 1: constant. */
   readonly outerDecay: number;
@@ -55,6 +56,7 @@ const schema = z.strictObject({
   truncation: count(20),
   instances: count(2),
   metaLossBatch: z.enum(["same", "fresh"]).default("same"),
+  outerOptimizer: z.string().default("adam"),
   outerLearningRate: z.number().positive().default(1e-3),
   outerDecay: z.number().min(0).max(1).default(1),
   clipNorm: z.number().min(0).default(1),

@@ -115,7 +115,7 @@ describe("metaTrain", () => {
       },
     });
     expect(record!.metaGradientNorm).toBeGreaterThan(1e-3);
-    const moved = Math.hypot(...end.outer.mu);
+    const moved = Math.hypot(...end.outer.vectors.mu!);
     expect(moved).toBeCloseTo(0.1 * 1e-3, 8);
   });
 

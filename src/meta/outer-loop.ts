@@ -1,11 +1,12 @@
 import { LowlandError } from "../errors.ts";
 import { allFinite, norm, scale } from "../kernels/vector.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
-import { adam } from "../optimizers/first-order.ts";
+import type { OptimizerState } from "../optimizers/types.ts";
 import { foldIn, key, keyToString, split } from "../random/key.ts";
 import type { MetaConfig } from "./config.ts";
 import type { Executor } from "./executor.ts";
 import type { Instance, WindowResult } from "./instance.ts";
+import { outerOptimizerOf } from "./setup.ts";
 
 /** Everything meta-training goes on from: what a checkpoint holds. */
 export interface TrainerState {
@@ -13,8 +14,8 @@ export interface TrainerState {
   readonly outerStep: number;
   /** φ. */
   readonly metaParams: Float32Array;
-  /** Outer Adam: updates made and moments. */
-  readonly outer: { readonly step: number; readonly mu: Float32Array; readonly nu: Float32Array };
+  /** State of the outer optimizer: updates made, and its vectors. */
+  readonly outer: Readonly<OptimizerState>;
   readonly instances: readonly Instance[];
   /** Instances drawn so far. */
   readonly drawn: number;
@@ -66,11 +67,7 @@ export function initialState(config: MetaConfig, learned: LearnedOptimizer): Tra
   return {
     outerStep: 0,
     metaParams,
-    outer: {
-      step: 0,
-      mu: new Float32Array(metaParams.length),
-      nu: new Float32Array(metaParams.length),
-    },
+    outer: copyOf(outerOptimizerOf(config).init(learned.layout)),
     instances: Array.from({ length: config.instances }, (_, i) => drawInstance(config, i)),
     drawn: config.instances,
     diverged: 0,
@@ -78,6 +75,12 @@ export function initialState(config: MetaConfig, learned: LearnedOptimizer): Tra
     gradientEvaluations: 0,
     best: undefined,
   };
+}
+
+/** The same state in memory of its own. */
+function copyOf({ step, vectors }: OptimizerState): OptimizerState {
+  const copies = Object.entries(vectors).map(([name, vector]) => [name, vector.slice()] as const);
+  return { step, vectors: Object.fromEntries(copies) };
 }
 
 /** The `number`-th instance of a run: tasks in turn, every one with a key of its own. */
@@ -90,8 +93,8 @@ function drawInstance(config: MetaConfig, number: number): Instance {
 }
 
 /**
- * Meta-training by truncated backpropagation: at every outer step one window of each instance, Adam on the mean
- * meta-gradient, and every `checkpointEvery` steps a meta-validation on unseen runs.
+ * Meta-training by truncated backpropagation: at every outer step one window of each instance, a step of the outer optimizer
+ * along the mean meta-gradient, and every `checkpointEvery` steps a meta-validation on unseen runs.
  *
  * A window with anything not finite in it is left out of the mean, counted, and its instance drawn anew; an
  * update that would make φ not finite is not made.
@@ -181,9 +184,9 @@ async function outerStep(
   };
 }
 
-/** One step of Adam on φ along the mean meta-gradient; the old φ where there is none or the new one is not finite. */
+/** One step of the outer optimizer on φ along the mean meta-gradient; the old φ where there is none or the new one is not finite. */
 function update(
-  { outerLearningRate, outerDecay, outerSteps, clipNorm }: MetaConfig,
+  config: MetaConfig,
   state: TrainerState,
   usable: readonly WindowResult[],
 ): Pick<TrainerState, "metaParams" | "outer"> & { metaGradientNorm: number } {
@@ -196,14 +199,13 @@ function update(
   const metaGradientNorm = norm(gradient);
   const unchanged = { metaParams, outer, metaGradientNorm };
   if (usable.length === 0) return unchanged;
+  const { clipNorm } = config;
   if (clipNorm > 0 && metaGradientNorm > clipNorm) scale(clipNorm / metaGradientNorm, gradient);
   const next = metaParams.slice();
-  const mu = outer.mu.slice();
-  const nu = outer.nu.slice();
-  const lr = outerLearningRate * (1 - (1 - outerDecay) * (state.outerStep / outerSteps));
-  adam({ lr }).step(next, gradient, { step: outer.step, vectors: { mu, nu } });
-  if (!allFinite(next)) return unchanged;
-  return { metaParams: next, outer: { step: outer.step + 1, mu, nu }, metaGradientNorm };
+  const nextOuter = copyOf(outer);
+  outerOptimizerOf(config, state.outerStep).step(next, gradient, nextOuter);
+  if (![next, ...Object.values(nextOuter.vectors)].every(allFinite)) return unchanged;
+  return { metaParams: next, outer: nextOuter, metaGradientNorm };
 }
 
 async function validate(

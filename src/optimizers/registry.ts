@@ -1,5 +1,6 @@
 import { type NumberParameter, type SpecRegistry, specEntry } from "../spec.ts";
 import { adam, adamw, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
+import { soap } from "./soap.ts";
 import type { Optimizer } from "./types.ts";
 
 const rate = (value: number): NumberParameter => ({ default: value, min: 0, description: "learning rate" });
@@ -55,5 +56,23 @@ export const optimizers: SpecRegistry<Optimizer> = {
       decay: { default: 0.01, min: 0, description: "weight decay, times the learning rate" },
     },
     create: adamw,
+  }),
+  soap: specEntry({
+    description: "SOAP: Adam in the eigenbases of Shampoo, for matrices of up to some hundred rows",
+    parameters: {
+      lr: rate(0.003),
+      b1: decay(0.95, "decay of the first moment"),
+      b2: decay(0.95, "decay of the second moment"),
+      decay: decay(0.95, "decay of the covariances"),
+      frequency: { default: 10, min: 1, integer: true, description: "steps between two eigendecompositions" },
+      maxDimension: {
+        default: 256,
+        min: 1,
+        integer: true,
+        description: "sides longer than this keep their axes",
+      },
+      eps,
+    },
+    create: soap,
   }),
 };

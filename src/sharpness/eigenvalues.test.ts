@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { symmetricEigensystem } from "../kernels/symmetric.ts";
 import { key, normal } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { quarticObjective } from "../testing/quartic.ts";
 import { hessianEigenvalues } from "./eigenvalues.ts";
-import { symmetricEigensystem } from "./symmetric.ts";
 
 function randomSymmetric(n: number, seed: number): number[][] {
   const draws = new Float64Array(n * n);

@@ -1,4 +1,5 @@
 import { LowlandError } from "../errors.ts";
+import { symmetricEigensystem } from "../kernels/symmetric.ts";
 import type { Vector } from "../kernels/types.ts";
 import { axpy, dot, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
@@ -6,7 +7,6 @@ import { countGradients } from "../regularizers/count.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
-import { symmetricEigensystem } from "./symmetric.ts";
 import { breathe, openVectors } from "./vectors.ts";
 
 /** Both ends of a Hessian's spectrum; plain data for JSON. */

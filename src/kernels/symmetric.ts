@@ -16,6 +16,16 @@ const MAX_SWEEPS = 50;
  * @see Golub, Van Loan, "Matrix Computations", §8.5
  */
 export function symmetricEigensystem(matrix: readonly ArrayLike<number>[]): Eigensystem {
+  const { values, vectors } = diagonalize(matrix);
+  const order = values.map((_, i) => i).sort((i, j) => values[i]! - values[j]!);
+  return { values: order.map((i) => values[i]!), vectors: order.map((i) => vectors[i]!) };
+}
+
+/**
+ * The same in the order of the rotations: of a matrix that is nearly diagonal, the k-th vector stays near the k-th
+ * axis.
+ */
+export function diagonalize(matrix: readonly ArrayLike<number>[]): Eigensystem {
   const n = matrix.length;
   const a = matrix.map((row) => Float64Array.from(row));
   // row k ends as the k-th eigenvector
@@ -41,8 +51,7 @@ export function symmetricEigensystem(matrix: readonly ArrayLike<number>[]): Eige
     }
     if (!rotated) break;
   }
-  const order = a.map((_, i) => i).sort((i, j) => a[i]![i]! - a[j]![j]!);
-  return { values: order.map((i) => a[i]![i]!), vectors: order.map((i) => v[i]!) };
+  return { values: a.map((row, i) => row[i]!), vectors: v };
 }
 
 function rotateRows(x: Float64Array, y: Float64Array, cosine: number, sine: number): void {
