@@ -6,7 +6,7 @@ import { lstm } from "../learned/lstm.ts";
 import { encodeWeights } from "../meta/checkpoint.ts";
 import { key } from "../random/key.ts";
 import { runGrid } from "./grid.ts";
-import { gridJobs, type JobResult, recordsOf } from "./jobs.ts";
+import { gridJobs, type JobResult, recordsOf, withShortCurves } from "./jobs.ts";
 import { allOptimizers, loadLearned, loadMethod } from "./optimizers.ts";
 
 let folder: string;
@@ -175,5 +175,23 @@ describe("loadMethod", () => {
 
   it("lists learned optimizers beside the hand-designed ones", () => {
     expect(Object.keys(allOptimizers)).toEqual(expect.arrayContaining(["sgd", "adam", "learned"]));
+  });
+});
+
+describe("withShortCurves", () => {
+  it("thins the curve of the longest run of each optimizer and leaves the others to it", async () => {
+    const { evaluations } = recordsOf(await runGrid(jobs()), methods);
+    const short = withShortCurves(evaluations, 4);
+    for (const [i, record] of short.entries()) {
+      const { seeds, ...rest } = evaluations[i]!;
+      expect({ ...record, seeds: [] }).toEqual({ ...rest, seeds: [] });
+      for (const [s, { curve, ...numbers }] of record.seeds.entries()) {
+        const { curve: whole, ...same } = seeds[s]!;
+        expect(numbers).toEqual(same);
+        if (record.steps < 20) expect(curve).toEqual([]);
+        else expect(curve.at(-1)!.step).toBe(whole.at(-1)!.step);
+        expect(curve.length).toBeLessThanOrEqual(5);
+      }
+    }
   });
 });

@@ -370,14 +370,20 @@ function costEvidence(results: Results): Html {
 `;
   });
   const explicit = explicitTests(results);
+  const families = familiesOf(rows);
   const price = figure({
     title: "Test accuracy by gradients a step, percent",
     note: `After ${count(steps)} steps, mean over tasks. Points are means over the optimizers of a family at one price, bars reach from the lowest to the highest.`,
     xLabel: "Gradients per step",
-    lines: familiesOf(rows),
+    lines: families,
     kind: "points",
   });
-  return html`${price === undefined ? "" : html`<div class="figures">${price}</div>`}
+  return html`${
+    price === undefined
+      ? ""
+      : html`${legend(families.map(({ series }) => series))}
+<div class="figures">${price}</div>`
+  }
 ${lines.length === 0 ? "" : table(`Price and result after ${count(steps)} steps; times by task, lowest to highest.`, columns, [{ heading: "", rows: lines }], false)}
 ${
   explicit.length === 0
@@ -399,16 +405,19 @@ function familiesOf(
   const familyOf = (optimizer: string): string => optimizer.replace(/ \+ [^ ]+/, "").replace(/ #\d+$/, "");
   return unique(rows.map(({ optimizer }) => familyOf(optimizer))).map((family, i) => {
     const own = rows.filter(({ optimizer }) => familyOf(optimizer) === family);
-    const prices = unique(own.map(({ gradients }) => Number(gradients.toFixed(2)))).sort((a, b) => a - b);
+    // whole prices: where a run diverged, the gradients of its last step belong to no step
+    const prices = unique(own.map(({ gradients }) => Math.round(gradients))).sort((a, b) => a - b);
     const points = prices.flatMap((x) => {
       const values = own.flatMap(({ gradients, accuracy }) =>
-        accuracy !== undefined && Number(gradients.toFixed(2)) === x ? [100 * accuracy] : [],
+        accuracy !== undefined && Math.round(gradients) === x ? [100 * accuracy] : [],
       );
       if (values.length === 0) return [];
       const y = values.reduce((sum, value) => sum + value, 0) / values.length;
       return [{ x, y, low: Math.min(...values), high: Math.max(...values) }];
     });
-    return { series: { name: family, color: seriesColor(i) }, points };
+    const learned = family.includes(" from ");
+    const name = family.replace(/^.* from /, "from ");
+    return { series: { name, color: seriesColor(i), ...(!learned && { dash: "6 3.5" }) }, points };
   });
 }
 

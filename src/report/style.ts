@@ -154,7 +154,6 @@ footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--rule);color:v
   tr.group{break-after:avoid}
   thead{display:table-header-group}
   .scroll{overflow:visible}
-  details::details-content{content-visibility:visible;display:block}
   caption span,tr.group span{max-width:100%;position:static}
   table{font-size:8pt}
   th,td{padding-right:.5rem}

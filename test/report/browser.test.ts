@@ -8,6 +8,7 @@ import type { Results } from "../../src/evaluation/results.ts";
 import { renderReport } from "../../src/report/page.ts";
 import { chromiumArguments, findChromium } from "./browser.ts";
 import { hostileResults, syntheticResults } from "./fixture.ts";
+import { paperResults } from "./paper-fixture.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "lowland-browser-"));
 let browser: Browser;
@@ -52,6 +53,7 @@ async function visit(
 }
 
 const results = syntheticResults({ steps: [100, 300], seeds: 3 });
+const paper = paperResults({ sharpness: 0.5, accuracy: 0.02 });
 
 describe("the report in Chromium", () => {
   it.each([320, 390, 1200])(
@@ -64,6 +66,46 @@ describe("the report in Chromium", () => {
       await page.close();
     },
   );
+
+  it.each([320, 390, 1200])(
+    "has none either for the paper's questions, with everything unfolded, at %i pixels",
+    async (width) => {
+      const { page, complaints, requests } = await visit(paper, width);
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll("details")) details.open = true;
+      });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      expect(complaints).toEqual([]);
+      expect(requests).toEqual([]);
+      await page.close();
+    },
+  );
+
+  it("keeps the numbers of heat maps legible on either theme", async () => {
+    for (const scheme of ["light", "dark"] as const) {
+      const { page } = await visit(paper, 1200, scheme);
+      const ratios = await page.evaluate(() => {
+        const luminance = (color: string): number => {
+          const canvas = document.createElement("canvas").getContext("2d")!;
+          canvas.fillStyle = color;
+          canvas.fillRect(0, 0, 1, 1);
+          const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((byte) => {
+            const share = byte / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+          });
+          return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+        };
+        return [...document.querySelectorAll("table.heat td[style]")].map((cell) => {
+          const { color, backgroundColor } = getComputedStyle(cell);
+          const [dark, light] = [luminance(color), luminance(backgroundColor)].sort((a, b) => a - b);
+          return (light! + 0.05) / (dark! + 0.05);
+        });
+      });
+      expect(ratios.length).toBeGreaterThan(20);
+      expect(Math.min(...ratios)).toBeGreaterThanOrEqual(4.5);
+      await page.close();
+    }
+  });
 
   it("keeps figure labels legible and inside the screen of a phone", async () => {
     const { page } = await visit(results, 390);
