@@ -12,8 +12,8 @@ export type { DownloadProgress } from "./data/download.ts";
 export { syntheticDigits } from "./data/synthetic-digits.ts";
 export { syntheticTextures } from "./data/synthetic-textures.ts";
 export { type ErrorCode, LowlandError } from "./errors.ts";
-export { compareOptimizers } from "./evaluation/comparisons.ts";
 // evaluation
+export { type ComparedRecords, compareOptimizers, type Pair, type Side } from "./evaluation/comparisons.ts";
 export { type GridOptions, runGrid } from "./evaluation/grid.ts";
 export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
 export { loadLearned, loadMethod, type Method } from "./evaluation/optimizers.ts";
@@ -49,6 +49,7 @@ export {
 } from "./evaluation/statistics.ts";
 export { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
 export { type Milestone, type Selection, type TrainingRun, trainRun } from "./evaluation/train.ts";
+export { type Lineage, transferMatrix } from "./evaluation/transfer.ts";
 // vectors and kernels
 export type { Arena } from "./kernels/memory.ts";
 export { type KernelVariant, openArena, useKernelVariant } from "./kernels/module.ts";
