@@ -13,6 +13,7 @@ import { formatTable } from "./table.ts";
 interface MetaTrainFlags {
   readonly task?: string[];
   readonly learned?: string;
+  readonly init?: string;
   readonly regularizer?: string;
   readonly outerSteps?: number;
   readonly horizon?: number;
@@ -49,6 +50,11 @@ export const metaTrain: Command<CliContext> = buildCommand({
     flags: {
       task: optional(splitSpecs, "Task, or several, comma-separated", "task"),
       learned: optional(String, "Architecture (default lstm)", "spec"),
+      init: optional(
+        String,
+        "Run directory or .safetensors file to start from (default: random weights)",
+        "path",
+      ),
       regularizer: optional(
         String,
         "Regularizer of the meta-loss, such as sam:rho=0.05 (default none)",
@@ -177,6 +183,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
   const given = {
     tasks: flags.task,
     learned: flags.learned,
+    init: flags.init,
     regularizer: flags.regularizer,
     outerSteps: flags.outerSteps,
     horizon: flags.horizon,
@@ -209,6 +216,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     throw new LowlandError("E_USAGE", "--task is missing; give it, or a --config file with tasks");
   }
   const { loadRegularizer } = await import("../regularizers/load.ts");
+  const { readInit } = await import("../meta/checkpoint.ts");
   const { learnedOf, outerOptimizerOf } = await import("../meta/setup.ts");
   const source = resume ? `${flags.out}/config.resolved.json` : (flags.config ?? "configuration");
   const config = resolveMetaConfig(merged, source);
@@ -216,6 +224,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
   await loadRegularizer(config.regularizer);
   learnedOf(config);
   outerOptimizerOf(config);
+  if (!resume) readInit(config);
   return config;
 }
 

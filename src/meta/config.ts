@@ -7,6 +7,8 @@ export interface MetaConfig {
   readonly tasks: readonly string[];
   /** Architecture, a spec string. */
   readonly learned: string;
+  /** Start from the φ of this run directory or `.safetensors` file, of the same architecture, instead of a random one. */
+  readonly init?: string;
   /** Regularizer of the meta-loss, a spec string. */
   readonly regularizer: string;
   /** Updates of φ. */
@@ -50,6 +52,7 @@ const count = (fallback: number) => z.int().min(1).default(fallback);
 const schema = z.strictObject({
   tasks: z.array(z.string().min(1)).min(1),
   learned: z.string().default("lstm"),
+  init: z.string().min(1).exactOptional(),
   regularizer: z.string().default("none"),
   outerSteps: count(1000),
   horizon: count(100),

@@ -60,10 +60,19 @@ function streams(seed: number): {
   return { init, instances, validation };
 }
 
-/** The state before the first outer step. */
-export function initialState(config: MetaConfig, learned: LearnedOptimizer): TrainerState {
+/**
+ * The state before the first outer step.
+ *
+ * @param init φ to start from; drawn from the seed if not given
+ */
+export function initialState(
+  config: MetaConfig,
+  learned: LearnedOptimizer,
+  init?: Float32Array,
+): TrainerState {
   const metaParams = new Float32Array(learned.layout.size);
-  learned.init(streams(config.seed).init, metaParams);
+  if (init === undefined) learned.init(streams(config.seed).init, metaParams);
+  else metaParams.set(init);
   return {
     outerStep: 0,
     metaParams,

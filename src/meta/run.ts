@@ -6,7 +6,7 @@ import { formatCard } from "../runs/card.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { describeRun, RunDirectory } from "../runs/run-directory.ts";
 import { EventWriter } from "../runs/tensorboard.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import { decodeCheckpoint, encodeCheckpoint, readInit } from "./checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "./config.ts";
 import { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./outer-loop.ts";
 import { learnedOf } from "./setup.ts";
@@ -81,7 +81,10 @@ async function trainIn(
 ): Promise<MetaRunResult> {
   const latest = run.latest();
   if (latest === undefined) refuseLoss(run, config);
-  const start = latest === undefined ? initialState(config, learnedOf(config)) : readLatest(run, latest.path);
+  const start =
+    latest === undefined
+      ? initialState(config, learnedOf(config), readInit(config))
+      : readLatest(run, latest.path);
   run.metrics.truncateTo(start.outerStep);
   if (start.best?.outerStep === start.outerStep) run.markBest(start.outerStep);
   const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.seconds;

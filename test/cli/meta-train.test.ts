@@ -14,6 +14,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lstm } from "../../src/learned/lstm.ts";
+import { decodeWeights } from "../../src/meta/checkpoint.ts";
+import { key } from "../../src/random/key.ts";
+import { findCheckpoint } from "../../src/runs/run-directory.ts";
 import { binary, type Ended, lowland } from "./lowland.ts";
 
 const library = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);
@@ -133,6 +137,37 @@ function steps(out: string): number[] {
 const everyStep = Array.from({ length: OUTER_STEPS }, (_, i) => i + 1);
 
 describe("lowland meta-train", () => {
+  it("starts from given weights, and from none of another architecture", async () => {
+    const init = join(folder, "reference");
+    const { code, stderr } = await metaTrain("further", ["--init", init]);
+    expectSuccess(code, stderr);
+    const weights = (path: string) => decodeWeights(readFileSync(join(folder, path)), path).metaParams;
+    const start = decodeWeights(readFileSync(findCheckpoint(init)), init).metaParams;
+    const farthest = (phi: Float32Array) => Math.max(...phi.map((x, i) => Math.abs(x - start[i]!)));
+    const fresh = lstm({ hidden: 8 });
+    const drawn = new Float32Array(fresh.layout.size);
+    fresh.init(key(7), drawn);
+    // a step of Adam at 0.001 moves no weight much further than that
+    const reach = 2e-3 * OUTER_STEPS;
+    expect(farthest(weights(`further/${FINAL}`))).toBeLessThan(reach);
+    expect(farthest(drawn)).toBeGreaterThan(2 * reach);
+    const out = join(folder, "other");
+    const other = await lowland([
+      "meta-train",
+      "--task",
+      task,
+      "--init",
+      init,
+      "--learned",
+      "lstm:hidden=12",
+      "--out",
+      out,
+    ]);
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.stderr).toMatch(/holds lstm:hidden=8.*is of lstm:hidden=12.*E_CHECKPOINT/);
+    expect(existsSync(out)).toBe(false);
+  });
+
   it("writes a run directory with everything in it", () => {
     const names = readdirSync(join(folder, "reference"));
     expect(names.filter((name) => !name.startsWith("events.out.tfevents."))).toEqual([
