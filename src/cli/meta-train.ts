@@ -70,10 +70,10 @@ export const metaTrain: Command<CliContext> = buildCommand({
         optional: true,
         brief: "Minibatch of a meta-loss term (default same)",
       },
-      outerOptimizer: optional(String, "Optimizer of the meta-parameters, without lr (default adam)", "spec"),
-      outerLr: optional(positive, "Its learning rate (default 0.001)", "x"),
+      outerOptimizer: optional(String, "Optimizer of the meta-parameters, without lr (default soap:b2=0.98)", "spec"),
+      outerLr: optional(positive, "Its learning rate (default 0.003)", "x"),
       outerDecay: optional(nonNegative, "Share of it left at the last outer step (default 1: constant)", "x"),
-      clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 1)", "x"),
+      clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 0)", "x"),
       checkpointEvery: optional(integer(1), "Outer steps between checkpoints (default 50)", "n"),
       validationSeeds: optional(integer(1), "Unseen runs of a meta-validation (default 4)", "n"),
       activations: {

@@ -7,7 +7,12 @@ import { resolveMetaConfig } from "./config.ts";
 import { initialState, type TrainerState } from "./outer-loop.ts";
 
 const learned = lstm({ hidden: 4 });
-const config = resolveMetaConfig({ tasks: ["a", "b"], learned: "lstm:hidden=4", seed: 3 });
+const config = resolveMetaConfig({
+  tasks: ["a", "b"],
+  learned: "lstm:hidden=4",
+  outerOptimizer: "adam",
+  seed: 3,
+});
 
 function draw(length: number, seed: number): Float32Array {
   const out = new Float32Array(length);

@@ -21,14 +21,14 @@ export interface MetaConfig {
   readonly instances: number;
   /** Minibatch of a meta-loss term: that of its inner step, or a fresh one. */
   readonly metaLossBatch: "same" | "fresh";
-  /** Optimizer of φ, a spec string without `lr`. */
+  /** Optimizer of φ, a spec string without `lr`. The literature has Adam; see docs/architecture.md for why SOAP. */
   readonly outerOptimizer: string;
   readonly outerLearningRate: number;
   /** Share of it that is left at the last outer step; it falls linearly. 1: constant. */
   readonly outerDecay: number;
   /**
-   * Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. Spikes of a hundred times the usual
-   * norm come early; unclipped they fill Adam's second moment, and φ then hardly moves for a thousand steps.
+   * Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. With Adam, 1 helps: spikes of a hundred
+   * times the usual norm come early, fill its second moment, and φ then hardly moves for a thousand steps.
    */
   readonly clipNorm: number;
   /** Outer steps between meta-validations, after each of which a checkpoint is written. */
@@ -59,10 +59,10 @@ const schema = z.strictObject({
   truncation: count(20),
   instances: count(2),
   metaLossBatch: z.enum(["same", "fresh"]).default("same"),
-  outerOptimizer: z.string().default("adam"),
-  outerLearningRate: z.number().positive().default(1e-3),
+  outerOptimizer: z.string().default("soap:b2=0.98"),
+  outerLearningRate: z.number().positive().default(3e-3),
   outerDecay: z.number().min(0).max(1).default(1),
-  clipNorm: z.number().min(0).default(1),
+  clipNorm: z.number().min(0).default(0),
   checkpointEvery: count(50),
   keepCheckpoints: count(2),
   validationSeeds: count(4),

@@ -34,6 +34,8 @@ function configOf(changes: Partial<MetaConfigInput> = {}) {
   return resolveMetaConfig({
     tasks: ["bowl"],
     learned: "lstm:hidden=4",
+    outerOptimizer: "adam",
+    outerLearningRate: 1e-3,
     outerSteps: 6,
     horizon: 8,
     truncation: 4,
@@ -117,6 +119,33 @@ describe("metaTrain", () => {
     expect(record!.metaGradientNorm).toBeGreaterThan(1e-3);
     const moved = Math.hypot(...end.outer.vectors.mu!);
     expect(moved).toBeCloseTo(0.1 * 1e-3, 8);
+  });
+
+  it("takes the outer optimizer of the configuration, at a rate that falls linearly", async () => {
+    const settings = { outerLearningRate: 0.01, outerDecay: 0.25, outerSteps: 3, instances: 1 };
+    const momenta = configOf({ ...settings, outerOptimizer: "momentum:momentum=0.5" });
+    const start = initialState(momenta, learned);
+    const gradients: Float32Array[] = [];
+    const executor = altered((result) => {
+      gradients.push(result.metaGradient);
+      return result;
+    });
+    const end = await metaTrain(momenta, executor, start);
+    const expected = start.metaParams.slice();
+    const velocity = new Float64Array(expected.length);
+    gradients.forEach((gradient, step) => {
+      const rate = 0.01 * (1 - (0.75 * step) / 3);
+      for (let i = 0; i < expected.length; i++) {
+        velocity[i] = 0.5 * velocity[i]! + gradient[i]!;
+        expected[i] = expected[i]! - rate * velocity[i]!;
+      }
+    });
+    expect(gradients).toHaveLength(3);
+    for (const [i, x] of end.metaParams.entries()) expect(x).toBeCloseTo(expected[i]!, 4);
+    const doubled = { ...momenta, outerOptimizer: "momentum:lr=1" };
+    expect(() => initialState(doubled, learned)).toThrow(
+      /holds a learning rate; give it as outerLearningRate/,
+    );
   });
 
   it("starts runs anew at the horizon, tasks in turn, every one with a key of its own", async () => {
@@ -226,14 +255,15 @@ describe("metaTrain", () => {
 });
 
 describe("resolveMetaConfig", () => {
-  it("fills in the defaults of the literature", () => {
+  it("fills in the defaults", () => {
     expect(resolveMetaConfig({ tasks: ["mnist/mlp"] })).toMatchObject({
       learned: "lstm",
       regularizer: "none",
       horizon: 100,
       truncation: 20,
       instances: 2,
-      outerLearningRate: 1e-3,
+      outerOptimizer: "soap:b2=0.98",
+      outerLearningRate: 3e-3,
     });
   });
 

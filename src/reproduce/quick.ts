@@ -17,7 +17,6 @@ export function quickPlan({
     regularizer,
     outerSteps,
     validationSeeds: 2,
-    outerLearningRate: 3e-3, // three times the default: a short run that need not settle
   });
   return {
     kind: "reproduce-quick",
