@@ -48,15 +48,23 @@ export async function measure(context) {
     }),
   );
   const memory = [];
-  for (const activations of ["stored", "recomputed"]) {
-    context.log(`memory of ${context.outerSteps} outer steps, activations ${activations}`);
+  for (const [activations, threads] of [
+    ["stored", 1],
+    ["stored", 2],
+    ["recomputed", 1],
+    ["recomputed", 2],
+  ]) {
+    context.log(
+      `memory of ${context.outerSteps} outer steps, activations ${activations}, threads ${threads}`,
+    );
     const { stdout } = await promisify(execFile)(process.execPath, [
       child("memory"),
       context.dataset,
       activations,
       String(context.outerSteps),
+      String(threads),
     ]);
-    memory.push({ activations, outerSteps: context.outerSteps, ...JSON.parse(stdout) });
+    memory.push({ activations, threads, outerSteps: context.outerSteps, ...JSON.parse(stdout) });
   }
   return {
     startUpMs: startUp,
@@ -68,8 +76,8 @@ export async function measure(context) {
       ),
       `package: ${short(size / 1024)} KiB packed, ${short(unpackedSize / 1024)} KiB unpacked, ${entryCount} files`,
       ...memory.map(
-        ({ activations, outerSteps, beforeMiB, peakMiB, samplesMiB }) =>
-          `${activations} activations, ${outerSteps} outer steps: peak ${short(peakMiB)} MiB resident, ${short(beforeMiB)} MiB of it before the first; along the run ${samplesMiB.map((mib) => Math.round(mib)).join(", ")}`,
+        ({ activations, threads, outerSteps, beforeMiB, peakMiB, samplesMiB }) =>
+          `${activations} activations, ${outerSteps} outer steps on ${threads} thread${threads > 1 ? "s" : ""}: peak ${short(peakMiB)} MiB resident (${short(peakMiB / threads)} a thread), ${short(beforeMiB)} MiB of it before the first; along the run ${samplesMiB.map((mib) => Math.round(mib)).join(", ")}`,
       ),
     ],
   };

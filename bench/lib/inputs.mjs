@@ -47,6 +47,9 @@ export function metaConfig(dataset, settings = {}) {
     instances: 1,
     outerSteps: 1e9,
     checkpointEvery: 1e9,
+    // what the peers have
+    outerOptimizer: "adam",
+    outerLearningRate: 1e-3,
     clipNorm: 0,
     seed: 0,
     ...settings,
