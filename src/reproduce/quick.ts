@@ -17,6 +17,7 @@ export function quickPlan({
     regularizer,
     outerSteps,
     validationSeeds: 2,
+    outerDecay: 0.1,
   });
   return {
     kind: "reproduce-quick",
