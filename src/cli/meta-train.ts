@@ -70,7 +70,11 @@ export const metaTrain: Command<CliContext> = buildCommand({
         optional: true,
         brief: "Minibatch of a meta-loss term (default same)",
       },
-      outerOptimizer: optional(String, "Optimizer of the meta-parameters, without lr (default soap:b2=0.98)", "spec"),
+      outerOptimizer: optional(
+        String,
+        "Optimizer of the meta-parameters, without lr (default soap:b2=0.98)",
+        "spec",
+      ),
       outerLr: optional(positive, "Its learning rate (default 0.003)", "x"),
       outerDecay: optional(nonNegative, "Share of it left at the last outer step (default 1: constant)", "x"),
       clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 0)", "x"),
