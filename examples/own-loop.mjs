@@ -1,24 +1,36 @@
 // A learned optimizer in your own training loop: one of the zoo, or a run directory or .safetensors file of your own
 // as the first argument.
-import { layoutOf, loadLearned, loadZoo } from "lowland";
+import { key, layoutOf, loadLearned, loadZoo, normal } from "lowland";
 
-/** Your own loss: Rosenbrock's valley, and its gradient. */
-function rosenbrock([x, y], gradient) {
-  gradient[0] = 2 * (x - 1) - 40 * x * (y - x * x);
-  gradient[1] = 20 * (y - x * x);
-  return (x - 1) ** 2 + 10 * (y - x * x) ** 2;
+// Your own data: two clouds of points, one class around (1, 1) and one around (−1, −1).
+const points = new Float32Array(400);
+normal(key(0), points);
+const classOf = (i) => (i % 2 === 0 ? 1 : -1);
+for (let i = 0; i < 400; i++) points[i] += classOf(i >> 1);
+
+/** Your own loss: logistic regression with weights a, b and bias c, and its gradient. */
+function loss([a, b, c], gradient) {
+  gradient.fill(0);
+  let sum = 0;
+  for (let i = 0; i < 200; i++) {
+    const [x, y, label] = [points[2 * i], points[2 * i + 1], classOf(i)];
+    const wrong = 1 / (1 + Math.exp(label * (a * x + b * y + c)));
+    sum -= Math.log(1 - wrong) / 200;
+    for (const [j, input] of [x, y, 1].entries()) gradient[j] -= (wrong * label * input) / 200;
+  }
+  return sum;
 }
 
-const params = Float32Array.of(-1, 0.5);
-const gradient = new Float32Array(2);
-console.log(`loss before: ${rosenbrock(params, gradient).toFixed(4)}`);
+const params = new Float32Array(3);
+const gradient = new Float32Array(3);
+console.log(`loss before: ${loss(params, gradient).toFixed(4)}`);
 
 // The five lines.
 const optimizer = process.argv[2] ? loadLearned(process.argv[2]) : loadZoo("lstm-sam-mnist");
-const state = optimizer.init(layoutOf([{ name: "w", shape: [2] }]));
-for (let step = 0; step < 200; step++) {
-  rosenbrock(params, gradient);
+const state = optimizer.init(layoutOf([{ name: "w", shape: [3] }]));
+for (let step = 0; step < 100; step++) {
+  loss(params, gradient);
   optimizer.step(params, gradient, state);
 }
 
-console.log(`loss after: ${rosenbrock(params, gradient).toFixed(4)}`);
+console.log(`loss after: ${loss(params, gradient).toFixed(4)}`);
