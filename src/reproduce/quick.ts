@@ -17,7 +17,10 @@ export function quickPlan({
     regularizer,
     outerSteps,
     validationSeeds: 2,
-    outerDecay: 0.1,
+    // of the outer optimizers the one that is ahead after a few hundred windows
+    outerOptimizer: "adam",
+    outerLearningRate: 3e-3,
+    clipNorm: 1,
   });
   return {
     kind: "reproduce-quick",
