@@ -1,15 +1,11 @@
 // Puts the headline table into README.md, between <!-- headline --> and <!-- /headline -->, from a results.json:
 //   node scripts/headline.mjs docs/results/mnist-mlp/results.json
 import { readFileSync, writeFileSync } from "node:fs";
+import { interval, table } from "./markdown.mjs";
 
 const [path] = process.argv.slice(2);
 if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json");
 const { evaluations, sharpness, command, version, kernelVariant } = JSON.parse(readFileSync(path, "utf8"));
-
-const interval = ({ mean, low, high }, format) =>
-  mean === null ? "—" : `${format(mean)} [${format(low)}, ${format(high)}]`;
-const fixed = (digits) => (value) => value.toFixed(digits);
-const percent = (value) => (100 * value).toFixed(2);
 
 const rows = evaluations.map(({ task, optimizer, steps, gradientsPerStep, summary }) => {
   const flat = sharpness.find(
@@ -19,20 +15,17 @@ const rows = evaluations.map(({ task, optimizer, steps, gradientsPerStep, summar
     optimizer,
     steps,
     gradientsPerStep.toFixed(gradientsPerStep % 1 === 0 ? 0 : 1),
-    interval(summary.trainLoss, fixed(3)),
-    interval(summary.testAccuracy, percent),
-    flat === undefined ? "—" : interval(flat.summary.topEigenvalue, fixed(2)),
+    interval(summary.trainLoss, 3),
+    interval(summary.testAccuracy, 2, 100),
+    interval(flat?.summary.topEigenvalue, 2),
   ];
 });
 const header = ["optimizer", "steps", "gradients a step", "train loss", "test accuracy, %", "λ_max"];
-const line = (cells) => `| ${cells.join(" | ")} |`;
 const { seeds } = evaluations[0].summary;
 const text = [
   `\`${evaluations[0].task}\`, ${seeds} unseen seeds, mean and 95 % interval:`,
   "",
-  line(header),
-  line(header.map(() => "---")),
-  ...rows.map(line),
+  ...table(header, rows),
   "",
   `Made by \`${command}\` (Lowland ${version}, ${kernelVariant} kernels); all figures in [${path}](${path}).`,
 ].join("\n");

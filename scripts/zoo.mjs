@@ -13,6 +13,7 @@ import {
 } from "../dist/index.js";
 import { makeDirectory, writeFileAtomic } from "../dist/runs/files.js";
 import { readRun } from "../dist/runs/run-directory.js";
+import { interval, table } from "./markdown.mjs";
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -105,7 +106,6 @@ function figures({ evaluations, sharpness }) {
     const known = [...new Set(evaluations.map(({ optimizer }) => optimizer))].join(", ");
     throw new Error(`${values.results} has no records of "${wanted}"; give --optimizer, one of ${known}`);
   }
-  const line = (cells) => `| ${cells.join(" | ")} |`;
   const header = [
     "task",
     "steps",
@@ -147,17 +147,9 @@ function figures({ evaluations, sharpness }) {
       best ? `${best.optimizer}: ${interval(best.summary.testAccuracy, 2, 100)}` : "—",
     ];
   });
-  return { table: [header, header.map(() => "---"), ...rows].map(line), limits };
+  return { table: table(header, rows), limits };
 }
 
 function accuracy({ summary }) {
   return summary.testAccuracy?.mean ?? null;
-}
-
-function interval(estimate, digits, unit = 1) {
-  if (estimate === undefined || estimate.mean === null) return "—";
-  const [mean, low, high] = [estimate.mean, estimate.low, estimate.high].map((value) =>
-    value === null ? "—" : (unit * value).toFixed(digits),
-  );
-  return `${mean} [${low}, ${high}]`;
 }

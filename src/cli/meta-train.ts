@@ -3,7 +3,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { MetaConfig } from "../meta/config.ts";
 import type { MetaRunResult } from "../meta/run.ts";
-import { ioError } from "../runs/files.ts";
+import { readText } from "../runs/files.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { dataDirFlag, integer, jsonFlag, nonNegative, positive } from "./flags.ts";
@@ -248,14 +248,6 @@ async function readConfig(path: string): Promise<object> {
     throw new LowlandError("E_CONFIG", `${path} holds no settings; write lines like "outerSteps: 500"`);
   }
   return parsed;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw ioError("read", path, error);
-  }
 }
 
 /** Outer steps done before, for the rate of a resumed run. */

@@ -1,6 +1,7 @@
 import type {
   AtLossRecord,
   EvaluationRecord,
+  RadiusSummary,
   SharpnessRecord,
   SharpnessSummary,
 } from "../evaluation/results.ts";
@@ -45,36 +46,28 @@ export function evaluationTable(records: readonly EvaluationRecord[]): string {
   );
 }
 
+const POINT_COLUMNS = ["loss", "‖g‖", "λmax", "radius", "max loss", "gap", "gap − ρ‖g‖", "max ‖g‖"];
+
+/** Means over seeds under `POINT_COLUMNS`: at the points reached, and in the ball of one radius around them. */
+function pointCells(summary: SharpnessSummary, at: RadiusSummary): (string | number)[] {
+  return [
+    mean(summary.loss),
+    mean(summary.gradientNorm),
+    mean(summary.topEigenvalue),
+    at.radius,
+    mean(at.maxLoss),
+    mean(at.surrogateGap),
+    mean(at.curvatureGap),
+    mean(at.maxGradientNorm),
+  ];
+}
+
 /** Sharpness by radius, means over seeds. */
 export function sharpnessTable(records: readonly SharpnessRecord[]): string {
   return formatTable(
-    [
-      "task",
-      "optimizer",
-      "steps",
-      "loss",
-      "‖g‖",
-      "λmax",
-      "radius",
-      "max loss",
-      "gap",
-      "gap − ρ‖g‖",
-      "max ‖g‖",
-    ],
+    ["task", "optimizer", "steps", ...POINT_COLUMNS],
     records.flatMap(({ task, optimizer, steps, summary }) =>
-      summary.radii.map((at) => [
-        task,
-        optimizer,
-        steps,
-        mean(summary.loss),
-        mean(summary.gradientNorm),
-        mean(summary.topEigenvalue),
-        at.radius,
-        mean(at.maxLoss),
-        mean(at.surrogateGap),
-        mean(at.curvatureGap),
-        mean(at.maxGradientNorm),
-      ]),
+      summary.radii.map((at) => [task, optimizer, steps, ...pointCells(summary, at)]),
     ),
   );
 }
@@ -82,25 +75,19 @@ export function sharpnessTable(records: readonly SharpnessRecord[]): string {
 /** Sharpness where the training loss first fell below a value, beside how many runs got there and when. */
 export function atLossTable(records: readonly AtLossRecord[]): string {
   return formatTable(
-    [
-      "task",
-      "optimizer",
-      "loss below",
-      "reached",
-      "at step",
-      "loss",
-      "‖g‖",
-      "λmax",
-      "radius",
-      "max loss",
-      "gap",
-      "gap − ρ‖g‖",
-      "max ‖g‖",
-    ],
+    ["task", "optimizer", "loss below", "reached", "at step", ...POINT_COLUMNS],
     records.flatMap(({ task, optimizer, below, maxSteps, summary }) => {
       const reached = `${summary.reached}/${summary.seeds}`;
       if (summary.reached === 0) {
-        return [[task, optimizer, below, `${reached} in ${maxSteps} steps`, ...Array(9).fill("—")]];
+        return [
+          [
+            task,
+            optimizer,
+            below,
+            `${reached} in ${maxSteps} steps`,
+            ...Array(1 + POINT_COLUMNS.length).fill("—"),
+          ],
+        ];
       }
       return summary.radii.map((at) => [
         task,
@@ -108,14 +95,7 @@ export function atLossTable(records: readonly AtLossRecord[]): string {
         below,
         reached,
         mean(summary.step),
-        mean(summary.loss),
-        mean(summary.gradientNorm),
-        mean(summary.topEigenvalue),
-        at.radius,
-        mean(at.maxLoss),
-        mean(at.surrogateGap),
-        mean(at.curvatureGap),
-        mean(at.maxGradientNorm),
+        ...pointCells(summary, at),
       ]);
     }),
   );

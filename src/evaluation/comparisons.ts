@@ -1,3 +1,4 @@
+import { groupBy } from "./group.ts";
 import type {
   AtLossRecord,
   Comparison,
@@ -119,15 +120,8 @@ interface Place {
 
 /** Records that can be compared with one another, in order of first appearance. */
 function placesOf<R>(records: readonly R[], placeOf: (record: R) => Place): { place: Place; members: R[] }[] {
-  const places = new Map<string, { place: Place; members: R[] }>();
-  for (const record of records) {
-    const place = placeOf(record);
-    const id = JSON.stringify(place);
-    const found = places.get(id) ?? { place, members: [] };
-    found.members.push(record);
-    places.set(id, found);
-  }
-  return [...places.values()];
+  const places = groupBy(records, (record) => JSON.stringify(placeOf(record)));
+  return [...places.values()].map((members) => ({ place: placeOf(members[0]!), members }));
 }
 
 /** The test of one measure at one place; nothing where one side was not run there. */

@@ -5,6 +5,7 @@ import { withScratch } from "../regularizers/scratch.ts";
 import { measurePoint, type PointMeasures, type PointSharpness } from "../sharpness/point.ts";
 import { loadTask } from "../tasks/registry.ts";
 import type { Objective, Task } from "../tasks/types.ts";
+import { groupBy } from "./group.ts";
 import { loadMethod, type Method } from "./optimizers.ts";
 import type {
   AtLossRecord,
@@ -281,10 +282,4 @@ function pointSeed(seed: number, measured: PointSharpness): SharpnessSeed {
     }),
     ...(dimensions && coordinates && losses && { landscape: { dimensions, coordinates, losses } }),
   };
-}
-
-function groupBy<T>(items: readonly T[], id: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(id(item), [...(groups.get(id(item)) ?? []), item]);
-  return groups;
 }

@@ -1,12 +1,9 @@
-import { readFileSync } from "node:fs";
-import { decodeWeights } from "../meta/checkpoint.ts";
+import { readWeights } from "../meta/checkpoint.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { noRegularizer, regularizerNames } from "../regularizers/registry.ts";
 import type { Regularizer } from "../regularizers/types.ts";
-import { ioError } from "../runs/files.ts";
-import { findCheckpoint } from "../runs/run-directory.ts";
 import { buildSpec, type SpecRegistry, specEntry } from "../spec.ts";
 import { loadZoo } from "../zoo/zoo.ts";
 
@@ -37,14 +34,7 @@ export const allOptimizers: SpecRegistry<Optimizer> = {
  * optimizer.step(params, gradient, state);
  */
 export function loadLearned(path: string): Optimizer {
-  const file = findCheckpoint(path);
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw ioError("read", file, error);
-  }
-  const { learned, metaParams } = decodeWeights(bytes, file);
+  const { learned, metaParams } = readWeights(path);
   return learned.optimizer(metaParams);
 }
 

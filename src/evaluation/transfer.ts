@@ -1,4 +1,5 @@
 import type { ComparedRecords } from "./comparisons.ts";
+import { groupBy } from "./group.ts";
 import type { Measured, RadiusMeasure, SharpnessSeed, TransferCell } from "./results.ts";
 import { type Estimate, estimate, mean } from "./statistics.ts";
 
@@ -34,11 +35,7 @@ type Values = ReadonlyMap<number, Measured>;
  * transferMatrix(records, [{ name: "LSTM + SAM", source: "mnist/mlp", regularizer: "sam", metaSeed: 0 }]);
  */
 export function transferMatrix(records: ComparedRecords, lineages: readonly Lineage[]): TransferCell[] {
-  const groups = new Map<string, Lineage[]>();
-  for (const lineage of lineages) {
-    const id = JSON.stringify([lineage.source, lineage.regularizer]);
-    groups.set(id, [...(groups.get(id) ?? []), lineage]);
-  }
+  const groups = groupBy(lineages, ({ source, regularizer }) => JSON.stringify([source, regularizer]));
   return [...groups.values()].flatMap((group) => {
     const { source, regularizer } = group[0]!;
     const plain = group.map(

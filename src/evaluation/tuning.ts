@@ -1,3 +1,4 @@
+import { groupBy } from "./group.ts";
 import type { Job, JobResult } from "./jobs.ts";
 import type { TuningCandidate, TuningRecord } from "./results.ts";
 import { mean } from "./statistics.ts";
@@ -37,11 +38,7 @@ export function tuningJobs({ tasks, optimizers, steps, seeds }: TuningGrid): Job
  * all did.
  */
 export function tuningRecords(results: readonly JobResult[], grid: TuningGrid): TuningRecord[] {
-  const found = new Map<string, JobResult[]>();
-  for (const result of results) {
-    const id = JSON.stringify([result.job.task, result.job.spec]);
-    found.set(id, [...(found.get(id) ?? []), result]);
-  }
+  const found = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec]));
   return grid.tasks.flatMap((task) =>
     grid.optimizers.map(({ name, candidates }): TuningRecord => {
       const scored = candidates.map((spec) =>

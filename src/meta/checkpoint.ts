@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { LowlandError } from "../errors.ts";
 import { openArena } from "../kernels/module.ts";
 import type { Layout } from "../kernels/types.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
 import type { OptimizerState } from "../optimizers/types.ts";
 import { keyFromString, keyToString } from "../random/key.ts";
-import { ioError } from "../runs/files.ts";
+import { readBytes } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "../runs/safetensors.ts";
 import { lowlandVersion } from "../runs/version.ts";
@@ -184,28 +183,29 @@ export function decodeWeights(
 }
 
 /**
+ * Reads the learned optimizer of a run directory, its best checkpoint, or of a `.safetensors` file.
+ *
+ * @throws {LowlandError} E_RUN if there is none, E_IO if it cannot be read, E_CHECKPOINT if it is damaged or not ours
+ */
+export function readWeights(path: string): ReturnType<typeof decodeWeights> & { readonly file: string } {
+  const file = findCheckpoint(path);
+  return { ...decodeWeights(readBytes(file), file), file };
+}
+
+/**
  * The φ that `config.init` names.
  *
  * @throws {LowlandError} E_RUN or E_IO if it cannot be read, E_CHECKPOINT if it is damaged or of another architecture
  */
 export function readInit(config: MetaConfig): Float32Array | undefined {
   if (config.init === undefined) return undefined;
-  const file = findCheckpoint(config.init);
-  const { learned, metaParams } = decodeWeights(readBytes(file), file);
+  const { learned, metaParams, file } = readWeights(config.init);
   const [found, wanted] = [formatSpec(learned), learnedSpec(config)];
   if (found === wanted) return metaParams;
   throw new LowlandError(
     "E_CHECKPOINT",
     `${file} holds ${found}, the configuration is of ${wanted}; give --learned ${found}, or another --init`,
   );
-}
-
-function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw ioError("read", file, error);
-  }
 }
 
 /** The architecture of a configuration with all its settings, so that later defaults cannot change it. */

@@ -1,3 +1,4 @@
+import { groupBy } from "../evaluation/group.ts";
 import type { Comparison, EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
 import {
   count,
@@ -158,12 +159,7 @@ function capitalized(text: string): string {
 
 /** Records that share task and steps, in order of first appearance. */
 export function groupsOf<R extends { task: string; steps: number }>(records: readonly R[]): R[][] {
-  const groups = new Map<string, R[]>();
-  for (const record of records) {
-    const key = JSON.stringify([record.task, record.steps]);
-    groups.set(key, [...(groups.get(key) ?? []), record]);
-  }
-  return [...groups.values()];
+  return [...groupBy(records, ({ task, steps }) => JSON.stringify([task, steps])).values()];
 }
 
 /** Distinct values in order of first appearance. */

@@ -98,14 +98,7 @@ export function isSource({ task, source }: { task: string; source: string }): bo
 function learnedVerdict(results: Results): Verdict {
   const own = learnedTests(results).filter(isSource);
   const properties = own.filter(isOwnProperty);
-  const equalSteps = tallyOf(
-    properties.filter(({ below }) => below === undefined),
-    "lower",
-  );
-  const equalLoss = tallyOf(
-    properties.filter(({ below }) => below !== undefined),
-    "lower",
-  );
+  const { equalSteps, equalLoss } = flatnessTallies(properties);
   const accuracy = tallyOf(
     own.filter(({ measure }) => measure === "testAccuracy"),
     "higher",
@@ -137,6 +130,13 @@ function learnedVerdict(results: Results): Verdict {
   };
 }
 
+/** For and against a lower value, after equal steps and at equal training loss. */
+function flatnessTallies(tests: readonly Comparison[]): { equalSteps: Tally; equalLoss: Tally } {
+  const equalSteps = tests.filter(({ below }) => below === undefined);
+  const equalLoss = tests.filter(({ below }) => below !== undefined);
+  return { equalSteps: tallyOf(equalSteps, "lower"), equalLoss: tallyOf(equalLoss, "lower") };
+}
+
 /** Flatter at equal steps and at equal training loss; at equal steps alone it may be less training, so partly at most. */
 function flatterOutcome(equalSteps: Tally, equalLoss: Tally): Outcome {
   const outcome = jointOutcome([outcomeOf(equalSteps), outcomeOf(equalLoss)]);
@@ -149,14 +149,7 @@ const NOTHING_TESTED =
 function transferVerdict(results: Results): Verdict {
   const elsewhere = learnedTests(results).filter((test) => !isSource(test));
   const properties = elsewhere.filter(isOwnProperty);
-  const equalSteps = tallyOf(
-    properties.filter(({ below }) => below === undefined),
-    "lower",
-  );
-  const equalLoss = tallyOf(
-    properties.filter(({ below }) => below !== undefined),
-    "lower",
-  );
+  const { equalSteps, equalLoss } = flatnessTallies(properties);
   const accuracy = tallyOf(
     elsewhere.filter(({ measure }) => measure === "testAccuracy"),
     "higher",

@@ -6,22 +6,20 @@ import { decodeCheckpoint } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { readTextIfAny } from "../runs/files.ts";
 import { readMetrics } from "../runs/metrics.ts";
-import { isRunDirectory } from "../runs/run-directory.ts";
+import { isRunDirectory, readRun } from "../runs/run-directory.ts";
 
 /** Points a meta-loss curve keeps, at most. */
 const CURVE_POINTS = 200;
 
 /** The configuration of a run directory. Throws E_RUN if there is none. */
 export function configOf(path: string): MetaConfig {
-  const file = join(path, "config.resolved.json");
-  const text = isRunDirectory(path) ? readTextIfAny(file) : undefined;
-  if (text === undefined) {
+  if (!isRunDirectory(path)) {
     throw new LowlandError(
       "E_RUN",
       `${path} is not the directory of a meta-training run; give one that lowland meta-train wrote`,
     );
   }
-  return resolveMetaConfig(JSON.parse(text), file);
+  return resolveMetaConfig(readRun(path).config, join(path, "config.resolved.json"));
 }
 
 interface Metric {

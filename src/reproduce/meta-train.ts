@@ -1,14 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
-import { decodeWeights, encodeWeights, learnedSpec } from "../meta/checkpoint.ts";
+import { encodeWeights, learnedSpec, readWeights } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { runMetaTraining } from "../meta/run.ts";
-import { listDirectory, makeDirectory, writeFileAtomic } from "../runs/files.ts";
-import { findCheckpoint, isRunDirectory, isStillborn } from "../runs/run-directory.ts";
+import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
+import { isRunDirectory, isStillborn, listCheckpoints } from "../runs/run-directory.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import { learnedName, lineageOf, slug } from "./names.ts";
 import type { PlannedMetaRun } from "./plan.ts";
@@ -41,7 +41,8 @@ export async function metaTrainIn(
   { threads, force, command, onProgress, signal, ...store }: MetaTrainOptions,
 ): Promise<void> {
   const started = !force && isRunDirectory(path) && !isStillborn(path);
-  if (started && finishedSteps(path) >= config.outerSteps) return;
+  const done = listCheckpoints(path).at(-1)?.step ?? 0;
+  if (started && done >= config.outerSteps) return;
   await runMetaTraining(path, config, {
     ...store,
     threads,
@@ -59,12 +60,6 @@ export async function metaTrainIn(
       }),
   });
   signal?.throwIfAborted();
-}
-
-/** Outer steps of the newest checkpoint. */
-function finishedSteps(path: string): number {
-  const names = listDirectory(join(path, "checkpoints"));
-  return Math.max(0, ...names.map((name) => Number(/^step-(\d+)\.safetensors$/.exec(name)?.[1] ?? 0)));
 }
 
 /** Meta-trains every planned run in turn. */
@@ -111,11 +106,10 @@ export function adopt(directory: string, paths: readonly string[], force: boolea
 /** Copies the best weights of a run to `optimizers/` and records how they came about. */
 function take(directory: string, path: string, name: string, force: boolean, group?: string): Learned {
   const config = configOf(path);
-  const source = findCheckpoint(path);
-  const { learned, metaParams } = decodeWeights(readFileSync(source), source);
+  const { learned, metaParams } = readWeights(path);
   const file = join(directory, "optimizers", `${slug(name)}.safetensors`);
   if (existsSync(file) && !force) {
-    const kept = decodeWeights(readFileSync(file), file).metaParams;
+    const kept = readWeights(file).metaParams;
     if (kept.length !== metaParams.length || kept.some((weight, i) => weight !== metaParams[i])) {
       throw new LowlandError(
         "E_RUN",

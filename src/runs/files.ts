@@ -94,6 +94,24 @@ export function listDirectory(path: string): string[] {
   }
 }
 
+/** The bytes of a file. */
+export function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw ioError("read", path, error);
+  }
+}
+
+/** The text of a file. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw ioError("read", path, error);
+  }
+}
+
 /** The text of a file, or undefined when there is none. */
 export function readTextIfAny(path: string): string | undefined {
   try {

@@ -265,7 +265,8 @@ function checkpointName(step: number): string {
   return `step-${String(step).padStart(6, "0")}.safetensors`;
 }
 
-function listCheckpoints(path: string): Checkpoint[] {
+/** The checkpoints of a run directory in the order of their steps. */
+export function listCheckpoints(path: string): Checkpoint[] {
   return listDirectory(join(path, "checkpoints"))
     .flatMap((name) => {
       const match = checkpointFile.exec(name);

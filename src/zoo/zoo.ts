@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LowlandError } from "../errors.ts";
 import { decodeWeights } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import type { Optimizer } from "../optimizers/types.ts";
-import { ioError, listDirectory } from "../runs/files.ts";
+import { listDirectory, readBytes, readText } from "../runs/files.ts";
 import { unknown } from "../spec.ts";
 
 /** The folder of meta-trained optimizers that comes with the package. */
@@ -73,12 +72,7 @@ export function describeZoo(name: string): ZooEntry {
  * @throws {LowlandError} E_CONFIG for an unknown name
  */
 export function zooCard(name: string): string {
-  const path = `${zooPath(name).slice(0, -extension.length)}.md`;
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw ioError("read", path, error);
-  }
+  return readText(`${zooPath(name).slice(0, -extension.length)}.md`);
 }
 
 /**
@@ -98,11 +92,6 @@ export function loadZoo(name: string): Optimizer {
 
 function readZoo(name: string) {
   const path = zooPath(name);
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw ioError("read", path, error);
-  }
+  const bytes = readBytes(path);
   return { path, bytes: bytes.length, ...decodeWeights(bytes, path) };
 }
