@@ -5,7 +5,17 @@ import type { Job, NamedMethod } from "../evaluation/jobs.ts";
 import type { Results } from "../evaluation/results.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag, list, positive, radii, seeds } from "./flags.ts";
+import {
+  dataDirFlag,
+  excludeForce,
+  extendFlag,
+  integer,
+  jsonFlag,
+  list,
+  positive,
+  radii,
+  seeds,
+} from "./flags.ts";
 import { Progress } from "./progress.ts";
 import {
   atLossTable,
@@ -39,6 +49,7 @@ const gridFlags = {
     placeholder: "dir",
   },
   force: { kind: "boolean", default: false, brief: "Replace results that are there", withNegated: false },
+  extend: extendFlag,
   threads: {
     kind: "parsed",
     parse: integer(1),
@@ -56,6 +67,7 @@ interface GridFlags {
   readonly seeds: number[];
   readonly out?: string;
   readonly force: boolean;
+  readonly extend: boolean;
   readonly threads?: number;
   readonly dataDir?: string;
   readonly json: boolean;
@@ -210,6 +222,7 @@ async function measure(
   const { runGrid } = await import("../evaluation/grid.ts");
   const { provenance } = await import("./run-info.ts");
   const { openResults } = await import("../evaluation/results-directory.ts");
+  excludeForce(flags);
   const started = performance.now();
   const { task: tasks, steps, seeds: seedList, dataDir } = flags;
   const methods: NamedMethod[] = flags.optimizer.map((spec) => ({ name: spec, spec }));
@@ -221,8 +234,7 @@ async function measure(
     ...(what.sharpness && { sharpness: what.sharpness }),
   });
   const settings = { tasks, optimizers: flags.optimizer, steps, seeds: seedList, ...what.sharpness };
-  const directory =
-    flags.out === undefined ? undefined : openResults(flags.out, settings, { force: flags.force });
+  const directory = flags.out === undefined ? undefined : openResults(flags.out, settings, flags);
   const progress = new Progress(what.kind, { unit: "runs", total: jobs.length, stream: context.stderr });
   let done: Awaited<ReturnType<typeof runGrid>>;
   try {

@@ -9,6 +9,24 @@ export const jsonFlag: {
   readonly withNegated: false;
 } = { kind: "boolean", default: false, brief: "Print one JSON document", withNegated: false };
 
+/** For commands that leave results in a directory. */
+export const extendFlag: {
+  readonly kind: "boolean";
+  readonly default: false;
+  readonly brief: string;
+  readonly withNegated: false;
+} = {
+  kind: "boolean",
+  default: false,
+  brief: "Keep the runs that are there, of whatever settings, and add what is missing",
+  withNegated: false,
+};
+
+/** Refuses `--force` beside `--extend`. */
+export function excludeForce({ force, extend }: { force: boolean; extend: boolean }): void {
+  if (force && extend) throw new LowlandError("E_USAGE", "--extend and --force exclude each other; keep one");
+}
+
 /** Where datasets are looked for first. */
 export const dataDirFlag: {
   readonly kind: "parsed";

@@ -6,7 +6,7 @@ import type { Budget } from "../reproduce/paper.ts";
 import type { Plan } from "../reproduce/plan.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag, list } from "./flags.ts";
+import { dataDirFlag, excludeForce, extendFlag, integer, jsonFlag, list } from "./flags.ts";
 import { formatDuration, Progress } from "./progress.ts";
 import { evaluationTable, sharpnessTable } from "./results-tables.ts";
 import { formatTable } from "./table.ts";
@@ -14,6 +14,7 @@ import { formatTable } from "./table.ts";
 interface ReproduceFlags {
   readonly out: string;
   readonly force: boolean;
+  readonly extend: boolean;
   readonly threads?: number;
   readonly dataDir?: string;
   readonly json: boolean;
@@ -27,6 +28,7 @@ const flags = {
     placeholder: "dir",
   },
   force: { kind: "boolean", default: false, brief: "Replace what is there", withNegated: false },
+  extend: extendFlag,
   threads: {
     kind: "parsed",
     parse: integer(1),
@@ -70,7 +72,8 @@ async function runPlan(
   given: ReproduceFlags,
   { estimated = false }: { estimated?: boolean } = {},
 ): Promise<void> {
-  const { out, force, json, dataDir, threads = availableParallelism() } = given;
+  excludeForce(given);
+  const { out, force, extend, json, dataDir, threads = availableParallelism() } = given;
   const { reproduce } = await import("../reproduce/reproduce.ts");
   const { provenance } = await import("./run-info.ts");
   let progress: Progress | undefined;
@@ -79,6 +82,7 @@ async function runPlan(
     const results = await reproduce(out, plan, {
       threads,
       force,
+      extend,
       command: context.argv,
       provenance: provenance(context.argv),
       signal: context.signal,
@@ -134,6 +138,7 @@ interface PaperFlags extends ReproduceFlags {
   readonly budget: Budget;
   readonly source?: string[];
   readonly task?: string[];
+  readonly steps?: number[];
   readonly seeds?: number;
   readonly outerSteps?: number;
   readonly learned?: string[];
@@ -149,7 +154,7 @@ const paper = buildCommand({
     brief: "The paper's experiment: minutes to days, by budget",
     fullDescription: [
       "Stages: a search over settings of the regularizers on meta-validation; meta-training of plain, SAM, GSAM and GAM-regularized LSTM optimizers on every source; tuning of SGD, Nesterov, Adam and AdamW, alone and with explicit SAM, GSAM and GAM, on meta-validation with the same number of candidates each; evaluation and sharpness of all on all tasks, at equal steps and at equal training loss; paired tests with Holm's correction, the transfer matrix, results.json and report.html.",
-      "Says first how long each stage should take on this machine. Interrupted at any moment, the same command goes on where it was. docs/reproduce.md describes stages, budgets and files.",
+      "Says first how long each stage should take on this machine. Interrupted at any moment, the same command goes on where it was; with --extend and more tasks, steps, seeds or optimizers it adds to an experiment. docs/reproduce.md describes stages, budgets and files.",
       "Budgets: tiny (CI-sized, embedded digits), hour (one source, four tasks), day (two sources, nine tasks, ten seeds), full (three sources, nine tasks, twenty seeds).",
     ].join("\n\n"),
   },
@@ -164,6 +169,11 @@ const paper = buildCommand({
       },
       source: optional(splitSpecs, "Meta-training tasks instead of the budget's, comma-separated", "task"),
       task: optional(splitSpecs, "Tasks to evaluate on instead of the budget's, comma-separated", "task"),
+      steps: optional(
+        list(integer(1)),
+        "Numbers of steps to evaluate after instead of the budget's, comma-separated",
+        "n",
+      ),
       seeds: optional(integer(2), "Seeds of the final runs instead of the budget's", "n"),
       outerSteps: optional(integer(1), "Outer steps of meta-training instead of the budget's", "n"),
       learned: optional(
@@ -186,10 +196,11 @@ const paper = buildCommand({
   },
   async func(this: CliContext, given: PaperFlags): Promise<void> {
     const { paperPlan } = await import("../reproduce/paper.ts");
-    const { budget, source, task, seeds, outerSteps, learned, searched, dryRun, ...common } = given;
+    const { budget, source, task, steps, seeds, outerSteps, learned, searched, dryRun, ...common } = given;
     const plan = paperPlan(budget, {
       ...(source && { sources: source }),
       ...(task && { tasks: task }),
+      ...(steps && { steps }),
       ...(seeds !== undefined && { seeds }),
       ...(outerSteps !== undefined && { outerSteps }),
       ...(learned && { learned }),

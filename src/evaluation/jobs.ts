@@ -157,7 +157,7 @@ export function recordsOf(
   methods: readonly NamedMethod[],
 ): { evaluations: EvaluationRecord[]; sharpness: SharpnessRecord[]; sharpnessAtLoss?: AtLossRecord[] } {
   const nameOf = new Map(methods.map(({ name, spec }) => [spec, name]));
-  const groups = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec]));
+  const groups = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec, job.steps]));
   const evaluations: EvaluationRecord[] = [];
   const sharpness: SharpnessRecord[] = [];
   const sharpnessAtLoss: AtLossRecord[] = [];

@@ -24,21 +24,30 @@ export interface ResultsDirectory {
   write(results: Results): Promise<void>;
 }
 
+/** What may be done with results that a directory already holds. */
+export interface ResultsOptions {
+  /** Throw away what is there and start anew. */
+  readonly force?: boolean;
+  /** Do only what is missing: every run that the journals hold is kept, whatever settings it was made for. */
+  readonly extend?: boolean;
+}
+
 /**
  * Opens a directory for results: a new or empty one, one with an unfinished evaluation of the same settings, which
- * goes on, or with `force` one whose results are replaced.
+ * goes on, or one whose results are replaced with `force` or grow with `extend`.
  *
  * @throws {LowlandError} E_RUN if it holds results or anything else already, or another process uses it; E_IO
  */
 export function openResults(
   path: string,
   settings: unknown,
-  { force }: { force: boolean },
+  { force = false, extend = false }: ResultsOptions,
 ): ResultsDirectory {
   const settingsFile = join(path, "settings.json");
   const journal = join(path, "jobs.jsonl");
   const tuningJournal = join(path, "tuning.jsonl");
   const rates = join(path, "rates.json");
+  const page = join(path, "report.html");
   const resultsFile = join(path, "results.json");
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   const before = readTextIfAny(settingsFile);
@@ -51,15 +60,17 @@ export function openResults(
   }
   // settings alone are what a command leaves that was refused before its first result
   const occupied = names.length > 1 && (existsSync(resultsFile) || before !== text);
-  if (occupied && !force) {
+  if (occupied && !force && !extend) {
     const fact = existsSync(resultsFile)
       ? "holds results already"
       : "holds an unfinished evaluation with other settings";
-    throw new LowlandError("E_RUN", `${path} ${fact}; replace it with --force, or choose another --out`);
+    const hint = "add to it with --extend, replace it with --force, or choose another --out";
+    throw new LowlandError("E_RUN", `${path} ${fact}; ${hint}`);
   }
   makeDirectory(path);
   lockDirectory(path); // until this process ends
-  if (occupied) for (const file of [resultsFile, journal, join(path, "report.html")]) removeFile(file);
+  if (force) for (const file of [resultsFile, page, journal, tuningJournal, rates]) removeFile(file);
+  if (before !== text) removeFile(rates); // they are of other tasks
   writeFileAtomic(settingsFile, text);
   return {
     journal,
@@ -68,7 +79,7 @@ export function openResults(
     async write(results) {
       const { renderReport } = await import("../report/page.ts");
       writeFileAtomic(resultsFile, formatResults(results));
-      writeFileAtomic(join(path, "report.html"), renderReport(results));
+      writeFileAtomic(page, renderReport(results));
     },
   };
 }

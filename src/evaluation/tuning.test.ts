@@ -19,9 +19,11 @@ const grid = {
   seeds: [1000, 1001],
 };
 
-/** A result with these meta-validation losses after 0, 10 and 100 steps. */
+/** A result with what the job asks for of these meta-validation losses after 0, 10 and 100 steps. */
 function result(job: JobResult["job"], losses: readonly number[]): JobResult {
-  const selections = losses.map((loss, i) => ({ step: [0, 10, 100][i]!, loss, accuracy: 1 / (1 + loss) }));
+  const selections = losses
+    .map((loss, i) => ({ step: [0, 10, 100][i]!, loss, accuracy: 1 / (1 + loss) }))
+    .filter(({ step }) => job.steps.includes(step));
   const training = {
     milestones: [],
     selections,
@@ -34,10 +36,11 @@ function result(job: JobResult["job"], losses: readonly number[]): JobResult {
 }
 
 describe("tuningJobs", () => {
-  it("runs every candidate on every task from every seed, each to choose and not to report", () => {
+  it("runs every candidate on every task from every seed for each length, to choose and not to report", () => {
     const jobs = tuningJobs(grid);
-    expect(jobs.length).toBe(2 * 4 * 2);
-    for (const job of jobs) expect(job).toMatchObject({ select: true, steps: [0, 10, 100] });
+    expect(jobs.length).toBe(2 * 2 * 4 * 2);
+    for (const job of jobs) expect(job.select).toBe(true);
+    expect(new Set(jobs.map(({ steps }) => steps.join()))).toEqual(new Set(["0,10", "0,100"]));
     expect(jobs.some((job) => job.sharpness !== undefined)).toBe(false);
   });
 });
@@ -88,7 +91,7 @@ describe("tuningRecords", () => {
 
   it("records every candidate with its scores and the gradients it took", () => {
     const [candidate] = records[1]!.candidates;
-    expect(candidate).toMatchObject({ spec: "adam:lr=0.01+sam:rho=0.1", gradientEvaluations: 200 });
+    expect(candidate).toMatchObject({ spec: "adam:lr=0.01+sam:rho=0.1", gradientEvaluations: 400 });
     expect(candidate!.scores.map(({ steps, loss }) => [steps, loss])).toEqual([
       [0, 2.3],
       [10, 0.9],

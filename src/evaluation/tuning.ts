@@ -21,12 +21,17 @@ export interface TuningGrid {
   readonly seeds: readonly number[];
 }
 
-/** The jobs of a grid. They read training data and meta-validation, never test data. */
+/**
+ * The jobs of a grid, each number of steps on its own, so that a grid can grow by longer runs. They read training data and
+ * meta-validation, never test data.
+ */
 export function tuningJobs({ tasks, optimizers, steps, seeds }: TuningGrid): Job[] {
   return tasks.flatMap((task) =>
-    optimizers.flatMap(({ candidates }) =>
-      candidates.flatMap((spec) =>
-        seeds.map((seed): Job => ({ task, spec, steps: [0, ...steps], seed, select: true })),
+    steps.flatMap((count) =>
+      optimizers.flatMap(({ candidates }) =>
+        candidates.flatMap((spec) =>
+          seeds.map((seed): Job => ({ task, spec, steps: [0, count], seed, select: true })),
+        ),
       ),
     ),
   );
@@ -54,7 +59,9 @@ function candidateOf(spec: string, runs: readonly JobResult[], steps: readonly n
   return {
     spec,
     scores: steps.map((step) => {
-      const read = runs.map(({ training }) => training.selections?.find((at) => at.step === step));
+      const read = runs
+        .filter(({ job }) => job.steps.includes(step))
+        .map(({ training }) => training.selections?.find((at) => at.step === step));
       const over = (values: readonly (number | undefined)[]) =>
         values.length > 0 && values.every((value) => value !== undefined && Number.isFinite(value))
           ? mean(values as number[])

@@ -30,12 +30,12 @@ export function equalLossBlock(
     const rows = groups.get(heading) ?? [];
     groups.set(heading, rows);
     rows.push({ optimizer: record.optimizer, where: whereReached(record), summary: record.summary });
-    const own = sharpness.filter(
-      ({ task, optimizer }) => task === record.task && optimizer === record.optimizer,
+    const { task, optimizer, maxSteps } = record;
+    const own = sharpness.find(
+      (other) => other.task === task && other.optimizer === optimizer && other.steps === maxSteps,
     );
-    if (own.length === 0) continue;
-    const { steps, summary } = own.reduce((a, b) => (b.steps > a.steps ? b : a));
-    rows.push({ optimizer: record.optimizer, where: html`after ${count(steps)} steps`, summary });
+    if (own === undefined) continue;
+    rows.push({ optimizer, where: html`after ${count(maxSteps)} steps`, summary: own.summary });
   }
   const every = unique(atLoss.map((record) => String(record.every))).join(", ");
   return html`<h3>At equal training loss, beside equal steps</h3>

@@ -137,7 +137,7 @@ function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates,
   const point =
     ascents + radii.length + EIGENVALUE_GRADIENTS + (trace ? TRACE_GRADIENTS : 0) + 80 * eigenvalues;
   const { equalLoss } = plan.sharpness;
-  const equal = equalLoss === undefined ? 0 : point + Math.max(...steps) / equalLoss.every;
+  const equal = equalLoss === undefined ? 0 : point + equalLoss.looks;
   return training + (sharpness.steps.length * point + equal) * own.thousand * (examples / 1000);
 }
 

@@ -3,47 +3,43 @@ import type { TuningRecord } from "../evaluation/results.ts";
 import { scoreOf } from "../evaluation/tuning.ts";
 import type { Plan, PlannedSharpness } from "./plan.ts";
 
-/** An optimizer to evaluate on one task, and after which numbers of steps. */
+/** An optimizer to evaluate on one task. */
 interface Entry extends NamedMethod {
-  readonly steps: readonly number[];
+  /** Whether its sharpness is measured. */
   readonly measured: boolean;
 }
 
 /**
- * Every final run of an experiment: learned optimizers and baselines on every task from every seed. A baseline whose
- * settings were chosen for each number of steps is run once for each choice.
+ * Every final run of an experiment: learned optimizers and baselines, as they were tuned for so many steps, on every task
+ * for each number of steps from every seed. Runs of different lengths are runs of their own, so that an experiment can
+ * grow by longer ones.
  */
 export function evaluationJobs(
   plan: Plan,
   learned: readonly NamedMethod[],
   tuning: readonly TuningRecord[],
 ): Job[] {
-  const { tasks, steps, seeds, sharpness } = plan;
-  return tasks.flatMap((task) => {
-    const entries: Entry[] = [
-      ...learned.map((method) => ({ ...method, steps, measured: true })),
-      ...baselinesOn(plan, task, tuning),
-    ];
-    const below = equalLossOf(sharpness, task, steps, tuning);
-    return entries.flatMap((entry) =>
-      seeds.map((seed): Job => {
-        const measures = entry.measured ? sharpnessOn(task, entry.steps, sharpness) : undefined;
-        const whole = entry.steps.includes(Math.max(...steps));
-        return {
-          task,
-          spec: entry.spec,
-          steps: entry.steps,
-          seed,
-          ...(measures && {
-            sharpness: {
-              ...measures,
-              ...(whole && below !== undefined && { atLoss: { losses: [below.loss], every: below.every } }),
-            },
+  const { tasks, seeds, sharpness } = plan;
+  return tasks.flatMap((task) =>
+    plan.steps.flatMap((steps) => {
+      const entries: Entry[] = [
+        ...learned.map((method) => ({ ...method, measured: true })),
+        ...baselinesOn(plan, task, steps, tuning),
+      ];
+      const measures = sharpnessOn(task, steps, sharpness, tuning);
+      return entries.flatMap(({ spec, measured }) =>
+        seeds.map(
+          (seed): Job => ({
+            task,
+            spec,
+            steps: [steps],
+            seed,
+            ...(measured && measures && { sharpness: measures }),
           }),
-        };
-      }),
-    );
-  });
+        ),
+      );
+    }),
+  );
 }
 
 /** Display names of all specs that may be run. */
@@ -54,48 +50,57 @@ export function namesOf(plan: Plan, learned: readonly NamedMethod[]): NamedMetho
   ];
 }
 
-function baselinesOn(plan: Plan, task: string, tuning: readonly TuningRecord[]): Entry[] {
-  const { baselines, steps, sharpness } = plan;
-  return baselines.flatMap(({ name, candidates }) => {
+function baselinesOn(
+  { baselines, sharpness }: Plan,
+  task: string,
+  steps: number,
+  tuning: readonly TuningRecord[],
+): Entry[] {
+  return baselines.map(({ name, candidates }) => {
     const record = tuning.find((found) => found.task === task && found.optimizer === name);
-    const bySpec = new Map<string, number[]>();
-    for (const count of steps) {
-      const spec = record?.chosen.find((choice) => choice.steps === count)?.spec ?? candidates[0];
-      bySpec.set(spec, [...(bySpec.get(spec) ?? []), count]);
-    }
-    const measured = sharpness.baselines?.includes(name) ?? true;
-    return [...bySpec].map(([spec, chosenFor]) => ({ name, spec, steps: chosenFor, measured }));
+    const spec = record?.chosen.find((choice) => choice.steps === steps)?.spec ?? candidates[0];
+    return { name, spec, measured: sharpness.baselines?.includes(name) ?? true };
   });
 }
 
-/** What is measured on one task, without equal loss; nothing where none of the steps is one to measure at. */
+/** What is measured along runs of so many steps on one task, if anything. */
 function sharpnessOn(
   task: string,
-  steps: readonly number[],
-  { except, baselines: _, equalLoss: __, ...common }: PlannedSharpness,
+  steps: number,
+  { steps: measured, except, baselines: _, equalLoss, ...common }: PlannedSharpness,
+  tuning: readonly TuningRecord[],
 ): Job["sharpness"] {
-  const own = common.steps.filter((count) => steps.includes(count));
-  if (own.length === 0) return undefined;
+  if (measured?.includes(steps) === false) return undefined;
   const { models = [], ...overrides } = except ?? {};
   const dear = models.some((model) => task.endsWith(`/${model}`));
-  return { ...common, ...(dear && overrides), steps: own };
+  const loss = equalLoss && equalLossOf(equalLoss.share, task, steps, tuning);
+  return {
+    ...common,
+    ...(dear && overrides),
+    steps: [steps],
+    ...(equalLoss !== undefined &&
+      loss !== undefined && {
+        atLoss: { losses: [loss], every: Math.max(1, Math.round(steps / equalLoss.looks)) },
+      }),
+  };
 }
 
-/** The training loss that points of one task are compared at; undefined where that was not asked for or nothing trained. */
+/**
+ * The training loss that points of one task are compared at along runs of so many steps: best + share · (initial − best).
+ * Undefined where nothing was tuned or nothing trained.
+ */
 export function equalLossOf(
-  { equalLoss }: PlannedSharpness,
+  share: number,
   task: string,
-  steps: readonly number[],
+  steps: number,
   tuning: readonly TuningRecord[],
-): { loss: number; every: number } | undefined {
-  if (equalLoss === undefined) return undefined;
-  const last = Math.max(...steps);
+): number | undefined {
   const plain = tuning
     .filter((record) => record.task === task)
     .flatMap(({ candidates }) => candidates)
     .filter(({ spec }) => !spec.includes("+"));
-  const best = Math.min(...plain.map((candidate) => scoreOf(candidate, last)));
+  const best = Math.min(...plain.map((candidate) => scoreOf(candidate, steps)));
   const initial = Math.max(...plain.map((candidate) => scoreOf(candidate, 0)).filter(Number.isFinite));
-  const loss = Number((best + equalLoss.share * (initial - best)).toPrecision(2));
-  return loss > best && loss < initial ? { loss, every: equalLoss.every } : undefined;
+  const loss = Number((best + share * (initial - best)).toPrecision(2));
+  return loss > best && loss < initial ? loss : undefined;
 }

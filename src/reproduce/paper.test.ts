@@ -60,14 +60,15 @@ describe("paperPlan", () => {
     }
   });
 
-  it("takes tasks, sources, seeds and outer steps from the caller", () => {
+  it("takes tasks, sources, steps, seeds and outer steps from the caller", () => {
     const plan = paperPlan("hour", {
       tasks: ["mnist/cnn"],
       sources: ["fashion-mnist/mlp"],
+      steps: [50],
       seeds: 2,
       outerSteps: 7,
     });
-    expect(plan).toMatchObject({ tasks: ["mnist/cnn"], seeds: [0, 1] });
+    expect(plan).toMatchObject({ tasks: ["mnist/cnn"], steps: [50], seeds: [0, 1] });
     for (const { config } of plan.metaRuns) {
       expect(config).toMatchObject({ tasks: ["fashion-mnist/mlp"], outerSteps: 7 });
     }

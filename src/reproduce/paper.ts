@@ -12,6 +12,8 @@ export interface PaperOptions {
   readonly sources?: readonly string[];
   /** Tasks to evaluate on. */
   readonly tasks?: readonly string[];
+  /** Numbers of steps to evaluate after. */
+  readonly steps?: readonly number[];
   /** Number of seeds of the final runs. */
   readonly seeds?: number;
   readonly outerSteps?: number;
@@ -34,7 +36,7 @@ interface Preset {
   /** Settings every baseline may choose from, and seeds they are compared on. */
   readonly candidates: number;
   readonly tuningSeeds: number;
-  readonly sharpness: Omit<PlannedSharpness, "steps">;
+  readonly sharpness: PlannedSharpness;
 }
 
 const DATASETS = ["mnist", "fashion-mnist", "cifar-10"];
@@ -71,7 +73,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       ascentSteps: 3,
       restarts: 1,
       baselines: ["Adam", "Adam + SAM"],
-      equalLoss: { share: 0.5, every: 4 },
+      equalLoss: { share: 0.5, looks: 2 },
     },
   },
   hour: {
@@ -90,7 +92,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       restarts: 1,
       except: { models: CONVOLUTIONAL, examples: 200 },
       baselines: ["Adam", "Adam + SAM"],
-      equalLoss: { share: 0.2, every: 50 },
+      equalLoss: { share: 0.2, looks: 20 },
     },
   },
   day: {
@@ -105,13 +107,13 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
     tuningSeeds: 1,
     sharpness: {
       radii: RADII,
-      examples: 2000,
-      ascentSteps: 20,
+      examples: 1000,
+      ascentSteps: 10,
       restarts: 1,
       trace: true,
-      except: { models: CONVOLUTIONAL, examples: 200, ascentSteps: 10 },
+      except: { models: CONVOLUTIONAL, examples: 200 },
       baselines: ["Adam", "Adam + SAM"],
-      equalLoss: { share: 0.2, every: 50 },
+      equalLoss: { share: 0.2, looks: 20 },
     },
   },
   full: {
@@ -132,7 +134,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       trace: true,
       except: { models: CONVOLUTIONAL, examples: 500, restarts: 1 },
       baselines: ["Adam", "Adam + SAM", "Adam + GSAM", "Adam + GAM"],
-      equalLoss: { share: 0.2, every: 20 },
+      equalLoss: { share: 0.2, looks: 50 },
     },
   },
 };
@@ -170,7 +172,13 @@ const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number]>> = {
 /** The paper's experiment, at one of several sizes. */
 export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
   const preset = PRESETS[budget];
-  const { learned = [], searched = [], tasks = preset.tasks, sources = preset.sources } = options;
+  const {
+    learned = [],
+    searched = [],
+    tasks = preset.tasks,
+    steps = preset.steps,
+    sources = preset.sources,
+  } = options;
   const meta = {
     ...preset.meta,
     ...(options.outerSteps !== undefined && { outerSteps: options.outerSteps }),
@@ -191,9 +199,9 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
     // far from the seeds of the final runs
     tuning: { seeds: Array.from({ length: preset.tuningSeeds }, (_, i) => 1000 + i) },
     tasks,
-    steps: preset.steps,
+    steps,
     seeds: Array.from({ length: options.seeds ?? preset.seeds }, (_, seed) => seed),
-    sharpness: { ...preset.sharpness, steps: preset.steps },
+    sharpness: preset.sharpness,
   };
 }
 

@@ -29,7 +29,7 @@ export interface PlannedBaseline {
 }
 
 /** How sharpness is measured: not with the same care everywhere, because a gradient of a convolutional network is dear. */
-export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss"> & {
+export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss" | "steps"> & {
   /** What is different on tasks with these models. */
   readonly except?: {
     readonly models: readonly string[];
@@ -37,13 +37,16 @@ export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss"> & {
     readonly ascentSteps?: number;
     readonly restarts?: number;
   };
+  /** After which of the experiment's numbers of steps; default all. */
+  readonly steps?: readonly number[];
   /** Baselines it is measured for; default all. Learned optimizers are always measured. */
   readonly baselines?: readonly string[];
   /**
-   * Also at equal training loss: on each task at best + share · (initial − best), where best is the lowest
-   * meta-validation loss that tuning met with a plain optimizer after the longest runs.
+   * Also at equal training loss: on each task and for runs of each length at best + share · (initial − best), where best
+   * is the lowest meta-validation loss that tuning met with a plain optimizer after so many steps. A run is looked at
+   * so many times.
    */
-  readonly equalLoss?: { readonly share: number; readonly every: number };
+  readonly equalLoss?: { readonly share: number; readonly looks: number };
 };
 
 /** A whole experiment as plain data: what is meta-trained, what is compared with it, on what, and how it is measured. */

@@ -152,6 +152,23 @@ describe("reproduce", () => {
     expect(bits(results, directory)).toEqual(bits(whole, first));
   });
 
+  it("grows: with more steps, tasks and seeds it keeps the runs that are there and ends as if begun so", async () => {
+    const directory = join(folder, "grown");
+    const small = plan({ tasks: tasks.slice(0, 1), steps: [5], seeds: [0, 1] });
+    await reproduce(directory, small, options);
+    const journals = () =>
+      ["jobs.jsonl", "tuning.jsonl"].map((name) => readFileSync(join(directory, name), "utf8"));
+    const before = journals();
+    await expect(reproduce(directory, plan(), options)).rejects.toThrow(/--extend/);
+    const grown = await reproduce(directory, plan(), { ...options, extend: true });
+    expect(bits(grown, directory)).toEqual(bits(whole, first));
+    journals().forEach((text, i) => {
+      const lines = text.trimEnd().split("\n");
+      expect(text.startsWith(before[i]!)).toBe(true);
+      expect(new Set(lines.map((line) => JSON.stringify(JSON.parse(line).job))).size).toBe(lines.length);
+    });
+  });
+
   it("takes over optimizers that were meta-trained elsewhere, with a search made elsewhere", async () => {
     const adopted = plan().metaRuns.map(({ folder: name }) => join(first, name));
     const searched = listDirectory(join(first, "search")).map((name) => join(first, "search", name));

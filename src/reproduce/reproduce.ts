@@ -23,6 +23,8 @@ const CURVE_POINTS = 25;
 export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
   readonly threads: number;
   readonly force?: boolean;
+  /** Add to the experiment in the directory, of whatever plan: runs that both plans have in common are kept. */
+  readonly extend?: boolean;
   readonly command: readonly string[];
   readonly provenance: Pick<Results, "command" | "version" | "kernelVariant" | "node" | "platform">;
   readonly onProgress?: (progress: StageProgress) => void;
@@ -39,10 +41,10 @@ export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
  * @throws {LowlandError} what its stages throw; E_RUN if the directory holds results already
  */
 export async function reproduce(directory: string, plan: Plan, options: ReproduceOptions): Promise<Results> {
-  const { force = false, provenance, onEstimate, ...rest } = options;
+  const { force = false, extend = false, provenance, onEstimate, ...rest } = options;
   const { threads } = rest;
   const started = performance.now();
-  const output = openResults(directory, plan, { force });
+  const output = openResults(directory, plan, { force, extend });
   const estimates = onEstimate && estimateStages(plan, await ratesOf(output, plan, rest), threads);
   if (estimates !== undefined) onEstimate?.(estimates);
 
@@ -86,7 +88,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   return results;
 }
 
-type StageOptions = Omit<ReproduceOptions, "force" | "provenance" | "onEstimate">;
+type StageOptions = Omit<ReproduceOptions, "force" | "extend" | "provenance" | "onEstimate">;
 
 /** Chooses the settings of every baseline that has several to choose from. */
 async function tune(plan: Plan, output: ResultsDirectory, options: StageOptions): Promise<TuningRecord[]> {

@@ -25,10 +25,9 @@ const plan: Plan = {
   sharpness: {
     radii: [0.1],
     examples: 5000,
-    steps: [100, 1000],
     except: { models: ["cnn"], examples: 200, restarts: 1 },
     baselines: ["Adam"],
-    equalLoss: { share: 0.2, every: 50 },
+    equalLoss: { share: 0.2, looks: 20 },
   },
 };
 
@@ -56,26 +55,37 @@ describe("evaluationJobs", () => {
   const of = (spec: string, task = "mnist/mlp") =>
     jobs.filter((job) => job.spec === spec && job.task === task && job.seed === 0);
 
-  it("runs a learned optimizer once to the end and a baseline once for each setting chosen", () => {
-    expect(of("learned:x").map(({ steps }) => steps)).toEqual([[100, 1000]]);
+  it("runs every optimizer for each number of steps, a baseline with the setting chosen for it", () => {
+    expect(of("learned:x").map(({ steps }) => steps)).toEqual([[100], [1000]]);
     expect(of("adam:lr=0.1").map(({ steps }) => steps)).toEqual([[100]]);
     expect(of("adam:lr=0.01").map(({ steps }) => steps)).toEqual([[1000]]);
-    expect(of("adam:lr=0.1+sam:rho=0.1").map(({ steps }) => steps)).toEqual([[100, 1000]]);
-    expect(jobs.filter(({ task, spec }) => task === "mnist/mlp" && spec === "learned:x").length).toBe(2);
+    expect(of("adam:lr=0.1+sam:rho=0.1").map(({ steps }) => steps)).toEqual([[100], [1000]]);
+    expect(jobs.filter(({ task, spec }) => task === "mnist/mlp" && spec === "learned:x").length).toBe(4);
   });
 
   it("measures sharpness for learned optimizers and the baselines named, with less care where a gradient is dear", () => {
-    expect(of("learned:x")[0]!.sharpness).toMatchObject({ examples: 5000, steps: [100, 1000] });
+    expect(of("learned:x")[0]!.sharpness).toMatchObject({ examples: 5000, steps: [100] });
     expect(of("learned:x", "mnist/cnn")[0]!.sharpness).toMatchObject({ examples: 200, restarts: 1 });
     expect(of("adam:lr=0.1")[0]!.sharpness).toMatchObject({ steps: [100] });
     expect(of("adam:lr=0.1+sam:rho=0.1")[0]).not.toHaveProperty("sharpness");
     expect(of("learned:x")[0]!.sharpness).not.toHaveProperty("except");
+    const late = evaluationJobs(
+      { ...plan, sharpness: { ...plan.sharpness, steps: [1000] } },
+      learned,
+      tuning,
+    );
+    expect(
+      late.filter(({ sharpness }) => sharpness !== undefined).every(({ steps }) => steps[0] === 1000),
+    ).toBe(true);
   });
 
-  it("looks for equal training loss along the longest runs only", () => {
-    expect(of("learned:x")[0]!.sharpness!.atLoss).toEqual({ losses: [0.7], every: 50 });
-    expect(of("adam:lr=0.01")[0]!.sharpness!.atLoss).toEqual({ losses: [0.7], every: 50 });
-    expect(of("adam:lr=0.1")[0]!.sharpness).not.toHaveProperty("atLoss");
+  it("looks for equal training loss equally often along runs of every length, each with its own", () => {
+    for (const spec of ["learned:x", "adam:lr=0.01"]) {
+      expect(of(spec).at(-1)!.sharpness!.atLoss).toEqual({ losses: [0.7], every: 50 });
+    }
+    for (const spec of ["learned:x", "adam:lr=0.1"]) {
+      expect(of(spec)[0]!.sharpness!.atLoss).toEqual({ losses: [0.78], every: 5 });
+    }
   });
 
   it("knows every spec by its display name", () => {
@@ -87,11 +97,11 @@ describe("evaluationJobs", () => {
 
 describe("equalLossOf", () => {
   it("lies between the best plain optimizer and the start", () => {
-    expect(equalLossOf(plan.sharpness, "mnist/mlp", plan.steps, tuning)).toEqual({ loss: 0.7, every: 50 });
+    expect(equalLossOf(0.2, "mnist/mlp", 1000, tuning)).toBe(0.7);
   });
 
   it("is nothing where nothing was tuned, or nothing trained", () => {
-    expect(equalLossOf(plan.sharpness, "mnist/mlp", plan.steps, [])).toBeUndefined();
+    expect(equalLossOf(0.2, "mnist/mlp", 1000, [])).toBeUndefined();
     const stuck = tuning.map((record) => ({
       ...record,
       candidates: record.candidates.map((candidate) => ({
@@ -99,7 +109,7 @@ describe("equalLossOf", () => {
         scores: [score(0, 2.3), score(1000, null)],
       })),
     }));
-    expect(equalLossOf(plan.sharpness, "mnist/mlp", plan.steps, stuck)).toBeUndefined();
+    expect(equalLossOf(0.2, "mnist/mlp", 1000, stuck)).toBeUndefined();
   });
 });
 
@@ -206,7 +216,7 @@ describe("estimateStages", () => {
     one!.forEach(({ seconds }, i) => {
       expect(two![i]!.seconds).toBeCloseTo(seconds / 2, 9);
     });
-    // 2 tasks × 4 candidates × 1 seed; 1,000 steps and 3 passes over a tenth, half of them with twice the gradients
-    expect(one![0]!.seconds).toBeCloseTo(8 * (1.5 * 1000 * 0.001 + 3 * 0.1), 9);
+    // 2 tasks × 4 candidates × 1 seed; 100 and 1,000 steps, 2 passes over a tenth each, half with twice the gradients
+    expect(one![0]!.seconds).toBeCloseTo(8 * (1.5 * 1100 * 0.001 + 4 * 0.1), 9);
   });
 });

@@ -40,9 +40,27 @@ describe("the results directory of an evaluation", () => {
     expect((await evaluate()).code).toBe(0);
     expect(readdirSync(out)).toEqual(["jobs.jsonl", "report.html", "results.json", "settings.json"]);
     const before = readFileSync(join(out, "results.json"));
-    await expectRefusal(evaluate(), /holds results already; replace it with --force/);
+    await expectRefusal(
+      evaluate(),
+      /holds results already; add to it with --extend, replace it with --force/,
+    );
     expect(readFileSync(join(out, "results.json")).equals(before)).toBe(true);
     expect((await evaluate("--force")).code).toBe(0);
+  });
+
+  it("grows with --extend: the runs that are there are kept, whatever else is asked for", async () => {
+    expect((await evaluate()).code).toBe(0);
+    const before = readFileSync(join(out, "jobs.jsonl"), "utf8");
+    await expectRefusal(lowland(argumentsOf("adam,sgd", "5")), /add to it with --extend/);
+    expect((await lowland([...argumentsOf("adam,sgd", "5"), "--extend"])).code).toBe(0);
+    const after = readFileSync(join(out, "jobs.jsonl"), "utf8");
+    expect([after.startsWith(before), after.trimEnd().split("\n").length]).toEqual([true, 2]);
+    expect(readFileSync(join(out, "results.json"), "utf8")).toMatch(/"optimizer": "sgd"/);
+    const both = await evaluate("--extend", "--force");
+    expect([both.code, both.stderr]).toEqual([
+      2,
+      "lowland: --extend and --force exclude each other; keep one [E_USAGE]\n",
+    ]);
   });
 
   it("of something else is left alone", async () => {
