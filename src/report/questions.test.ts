@@ -35,8 +35,14 @@ describe("the page of the paper's experiment", () => {
   });
 
   it("draws the transfer matrix as coloured tables of sources and regularizers by tasks", () => {
-    const maps = [...document.querySelectorAll("#question-transfer table.heat")];
+    const all = [...document.querySelectorAll("#question-transfer table.heat")];
+    const maps = all.filter((map) => map.closest("details") === null);
     expect(maps.length).toBe(4);
+    const captions = all.slice(4).map((map) => map.querySelector("caption b")!.textContent);
+    for (const name of ["Surrogate gap within 0.1", "Maximum gradient norm within 0.005", "Training loss"]) {
+      expect(captions.filter((caption) => caption.startsWith(name)).length).toBe(1);
+    }
+    expect(new Set(captions).size).toBe(captions.length);
     const changes = maps[1]!;
     expect([...changes.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent)).toEqual([
       "mnist/mlp",

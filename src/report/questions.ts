@@ -183,8 +183,27 @@ function transferEvidence(results: Results): Html {
       }),
     ];
   });
+  const shown = ["testAccuracy", "topEigenvalue"];
+  const others = horizons.flatMap((steps) => {
+    const here = cells.filter((cell) => cell.steps === steps && !shown.includes(cell.measure));
+    const quantities = unique(here.map(({ measure, radius: within }) => JSON.stringify([measure, within])));
+    return quantities.map((quantity) => {
+      const own = here.filter(
+        ({ measure, radius: within }) => JSON.stringify([measure, within]) === quantity,
+      );
+      const { measure, radius: within } = own[0]!;
+      return matrix(own, tests, {
+        title: `${measureName(measure)}${within === undefined ? "" : ` within ${within}`} after ${count(steps)} steps: change in percent.`,
+        note: CHANGE_NOTE,
+        show: "change",
+      });
+    });
+  });
   return html`<h3>Transfer matrix: meta-training task × regularizer, down; test task, across</h3>
 ${maps.filter((drawn) => drawn !== undefined)}
+<details><summary>The same of every other measure</summary>
+${others.filter((drawn) => drawn !== undefined)}
+</details>
 <details><summary>Every measure with its interval</summary>
 ${transferTable(cells)}
 </details>`;
