@@ -1,39 +1,139 @@
-// Puts the headline table into README.md, between <!-- headline --> and <!-- /headline -->, from a results.json:
-//   node scripts/headline.mjs docs/results/mnist-mlp/results.json
+// Makes the headline of README.md, between <!-- headline --> and <!-- /headline -->, and its figure from the results of
+// `lowland reproduce paper`:
+//   node scripts/headline.mjs docs/results/paper/results.json [README.md]
 import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
 import { interval, table } from "./markdown.mjs";
 
-const [path] = process.argv.slice(2);
-if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json");
-const { evaluations, sharpness, command, version, kernelVariant } = JSON.parse(readFileSync(path, "utf8"));
+const [path, readmePath = "README.md"] = process.argv.slice(2);
+if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json [README.md]");
+const results = JSON.parse(readFileSync(path, "utf8"));
+const { transfer, evaluations, comparisons, datasets, settings, command, version, kernelVariant } = results;
+if (transfer === undefined)
+  throw new Error(`${path} has no transfer matrix: give results of reproduce paper`);
 
-const rows = evaluations.map(({ task, optimizer, steps, gradientsPerStep, summary }) => {
-  const flat = sharpness.find(
-    (record) => record.task === task && record.optimizer === optimizer && record.steps === steps,
+const [source] = transfer.map((cell) => cell.source);
+const REGULARIZERS = { sam: "SAM", gsam: "GSAM", gam: "GAM" };
+const BASELINES = ["Adam", "Adam + SAM"];
+
+/** `cifar-10/cnn (JPEG copy)`: the beginning of what the dataset's keeper noted. */
+function labelOf(task) {
+  const note = datasets.find(({ name }) => task.startsWith(`${name}/`))?.note;
+  return note === undefined ? task : `${task} (${note.split(/[:.]/)[0]})`;
+}
+
+const cellOf = (task, steps, regularizer, measure) =>
+  transfer.find(
+    (cell) =>
+      cell.source === source &&
+      cell.task === task &&
+      cell.steps === steps &&
+      cell.regularizer === regularizer &&
+      cell.measure === measure,
   );
-  return [
-    optimizer,
-    steps,
-    gradientsPerStep.toFixed(gradientsPerStep % 1 === 0 ? 0 : 1),
-    interval(summary.trainLoss, 3),
-    interval(summary.testAccuracy, 2, 100),
-    interval(flat?.summary.topEigenvalue, 2),
-  ];
-});
-const header = ["optimizer", "steps", "gradients a step", "train loss", "test accuracy, %", "λ_max"];
-const { seeds } = evaluations[0].summary;
+
+/** Whether a corrected test, the same in every meta-seed, stands behind a change. */
+function isDecided(task, steps, regularizer, measure) {
+  const test = comparisons.find(
+    (other) =>
+      other.source === source &&
+      other.regularizer === regularizer &&
+      other.task === task &&
+      other.steps === steps &&
+      other.measure === measure &&
+      other.below === undefined,
+  );
+  return test?.pHolm != null && test.pHolm < 0.05 && (test.repetitions ?? 0) === (test.agreeing ?? 0);
+}
+
+function changeText(task, steps, regularizer) {
+  const mean = cellOf(task, steps, regularizer, "testAccuracy")?.change?.mean;
+  if (mean == null) return "—";
+  const text = `${mean < 0 ? "−" : "+"}${Math.abs(100 * mean).toFixed(2)}`;
+  return isDecided(task, steps, regularizer, "testAccuracy") ? `**${text}**` : text;
+}
+
+const horizons = [...settings.steps].sort((a, b) => a - b);
+const places = horizons.flatMap((steps) => settings.tasks.map((task) => ({ task, steps })));
+const rows = places.map(({ task, steps }) => [
+  labelOf(task),
+  steps,
+  interval(cellOf(task, steps, "none", "testAccuracy")?.value, 2, 100),
+  ...Object.keys(REGULARIZERS).map((regularizer) => changeText(task, steps, regularizer)),
+  ...BASELINES.map((name) => {
+    const record = evaluations.find(
+      (other) => other.task === task && other.steps === steps && other.optimizer === name,
+    );
+    return interval(record?.summary.testAccuracy, 2, 100);
+  }),
+]);
+
+/** Changes of the top eigenvalue as dots with their intervals: tasks down, regularizers by colour. */
+function drawing() {
+  const points = places.flatMap(({ task, steps }) =>
+    Object.entries(REGULARIZERS).flatMap(([regularizer, name]) => {
+      const change = cellOf(task, steps, regularizer, "topEigenvalue")?.change;
+      if (change?.mean == null) return [];
+      const [x, low, high] = [change.mean, change.low, change.high].map((share) => 100 * share);
+      return [{ place: `${labelOf(task)}, ${steps} steps`, name, x, low, high }];
+    }),
+  );
+  const { document } = parseHTML("<html></html>");
+  const names = Object.values(REGULARIZERS);
+  const colors = ["#0b6fb8", "#c25a00", "#7a3fa0"];
+  const common = { y: "name", stroke: "name", fy: "place" };
+  const svg = Plot.plot({
+    document,
+    width: 760,
+    height: 70 + 50 * new Set(points.map(({ place }) => place)).size,
+    marginLeft: 60,
+    marginRight: 230,
+    marginBottom: 50,
+    style: { background: "white", fontSize: "13px", fontFamily: "sans-serif", color: "#222" },
+    x: { label: "Top Hessian eigenvalue: change against the plain learned optimizer, %", grid: true },
+    y: { domain: names, label: null },
+    fy: { domain: [...new Set(points.map(({ place }) => place))], label: null },
+    color: { domain: names, range: colors },
+    marks: [
+      Plot.ruleX([0], { stroke: "#222" }),
+      Plot.ruleY(points, { ...common, x1: "low", x2: "high", strokeWidth: 2 }),
+      Plot.dot(points, { ...common, x: "x", fill: "name", r: 3.5 }),
+    ],
+  });
+  const root = svg.tagName.toLowerCase() === "svg" ? svg : svg.querySelector("svg");
+  root.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  return `${root.outerHTML}\n`;
+}
+
+const figure = join(dirname(path), "flatness.svg");
+writeFileSync(figure, drawing());
+
+const seeds = settings.seeds.length;
+const metaSeeds = new Set(
+  results.metaTraining.filter(({ task }) => task === source).map(({ metaSeed }) => metaSeed),
+).size;
 const text = [
-  `\`${evaluations[0].task}\`, ${seeds} unseen seeds, mean and 95 % interval:`,
+  `Learned optimizers meta-trained on \`${source}\` (${metaSeeds} meta-seed${metaSeeds === 1 ? "" : "s"}, horizon 100), ${seeds} unseen seeds each; hand-designed ones tuned on`,
+  "meta-validation for each task and number of steps. Test accuracy in percent, mean and 95 % interval; for the regularized ones the change in",
+  "points against the plain one, bold where a paired test with Holm's correction stands behind it.",
   "",
-  ...table(header, rows),
+  ...table(
+    ["task", "steps", "LSTM", ...Object.values(REGULARIZERS).map((name) => `+ ${name}`), ...BASELINES],
+    rows,
+  ),
   "",
-  `Made by \`${command}\` (Lowland ${version}, ${kernelVariant} kernels); all figures in [${path}](${path}).`,
+  `![Change of the top Hessian eigenvalue with each regularizer, by task](${figure})`,
+  "",
+  `Made by \`${command}\` (Lowland ${version}, ${kernelVariant} kernels); all figures in [${path}](${path}),`,
+  `commands and what was found in [${dirname(path)}](${dirname(path)}).`,
 ].join("\n");
 
-const readme = readFileSync("README.md", "utf8");
+const readme = readFileSync(readmePath, "utf8");
 const pattern = /<!-- headline -->[\s\S]*<!-- \/headline -->/;
-if (!pattern.test(readme)) throw new Error("README.md has no <!-- headline --> markers");
+if (!pattern.test(readme)) throw new Error(`${readmePath} has no <!-- headline --> markers`);
 writeFileSync(
-  "README.md",
+  readmePath,
   readme.replace(pattern, () => `<!-- headline -->\n\n${text}\n\n<!-- /headline -->`),
 );

@@ -10,7 +10,7 @@ const DIVERGED_LOSS = 1e6;
 /** Curve points a run keeps, at most. */
 const CURVE_POINTS = 200;
 /** At how many of them accuracy is measured, at most. */
-const ACCURACY_POINTS = 20;
+const ACCURACY_POINTS = 10;
 
 /** Where one inner training stands at one of the steps asked for. */
 export interface Milestone {

@@ -43,7 +43,7 @@ export interface Rates {
 const EIGENVALUE_GRADIENTS = 60;
 const TRACE_GRADIENTS = 40;
 /** Accuracy is measured on a tenth of the training set so often along a run. */
-const CURVE_VALIDATIONS = 20;
+const CURVE_VALIDATIONS = 10;
 const MEASURE_SECONDS = 0.03;
 
 /** Measures this machine for a few seconds on the tasks of a plan; see `estimateStages`. */

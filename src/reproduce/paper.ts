@@ -90,7 +90,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       examples: 1000,
       ascentSteps: 10,
       restarts: 1,
-      except: { models: CONVOLUTIONAL, examples: 200 },
+      except: { models: CONVOLUTIONAL, examples: 128 },
       baselines: ["Adam", "Adam + SAM"],
       equalLoss: { share: 0.2, looks: 20 },
     },
