@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lstm } from "../learned/lstm.ts";
 import { encodeWeights } from "../meta/checkpoint.ts";
 import { key } from "../random/key.ts";
+import { withShortCurves, withShortNumbers } from "./compact.ts";
 import { runGrid } from "./grid.ts";
-import { gridJobs, type JobResult, recordsOf, withShortCurves } from "./jobs.ts";
+import { gridJobs, type JobResult, recordsOf } from "./jobs.ts";
 import { allOptimizers, loadLearned, loadMethod } from "./optimizers.ts";
 
 let folder: string;
@@ -193,5 +194,15 @@ describe("withShortCurves", () => {
         expect(curve.length).toBeLessThanOrEqual(5);
       }
     }
+  });
+});
+
+describe("withShortNumbers", () => {
+  it("keeps digits, whole numbers, texts, nulls and the shape", () => {
+    const value = { a: [1 / 3, 12345678901, null, "0.123456789"], b: { c: -1.23456789e-7, d: true } };
+    expect(withShortNumbers(value, 4)).toEqual({
+      a: [0.3333, 12345678901, null, "0.123456789"],
+      b: { c: -1.235e-7, d: true },
+    });
   });
 });

@@ -202,37 +202,6 @@ export function recordsOf(
   return { evaluations, sharpness, ...(sharpnessAtLoss.length > 0 && { sharpnessAtLoss }) };
 }
 
-/**
- * The same records with curves fit for a file that many runs share: only that of the longest run of each optimizer on each
- * task, at most `points` points, five digits.
- */
-export function withShortCurves(records: readonly EvaluationRecord[], points: number): EvaluationRecord[] {
-  const digits = (value: number): number => Number(value.toPrecision(5));
-  return records.map((record) => {
-    const longest = !records.some(
-      ({ task, optimizer, steps }) =>
-        task === record.task && optimizer === record.optimizer && steps > record.steps,
-    );
-    const seeds = record.seeds.map((seed) => {
-      const every = Math.ceil(seed.curve.length / points);
-      // accuracies are rarer than losses: a point that has one stays
-      const kept = seed.curve.filter(
-        ({ validationAccuracy }, i) =>
-          i % every === 0 || i === seed.curve.length - 1 || validationAccuracy !== undefined,
-      );
-      const curve = kept.map(({ step, loss, validationAccuracy }) => ({
-        step,
-        loss: loss === null ? null : digits(loss),
-        ...(validationAccuracy !== undefined && {
-          validationAccuracy: validationAccuracy === null ? null : digits(validationAccuracy),
-        }),
-      }));
-      return { ...seed, curve: longest ? curve : [] };
-    });
-    return { ...record, seeds };
-  });
-}
-
 function evaluationSeed({ job, training }: JobResult, steps: number): EvaluationSeed {
   const reached = training.milestones.find(({ step }) => step === steps);
   const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,7 +1,8 @@
 import type { StoreOptions } from "../data/datasets.ts";
+import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { runGrid } from "../evaluation/grid.ts";
-import { recordsOf, withShortCurves } from "../evaluation/jobs.ts";
+import { recordsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
 import { transferMatrix } from "../evaluation/transfer.ts";
@@ -16,8 +17,9 @@ import type { Plan } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
 import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
 
-/** Points a run's curve keeps where there are thousands of runs. */
-const CURVE_POINTS = 25;
+/** Points a run's curve keeps, and digits a number has, where there are thousands of runs. */
+const CURVE_POINTS = 10;
+const DIGITS = 9;
 
 /** How an experiment is run. */
 export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
@@ -66,7 +68,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const { tasks, steps, seeds, sharpness } = plan;
   const large = plan.kind === "reproduce-paper";
   const lineages = learned.map(({ lineage }) => lineage);
-  const results: Results = {
+  const whole: Results = {
     schemaVersion: 1,
     kind: plan.kind,
     title: plan.title,
@@ -84,6 +86,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     ...(large && { transfer: transferMatrix(records, lineages) }),
     ...(estimates && { estimates }),
   };
+  const results = large ? withShortNumbers(whole, DIGITS) : whole;
   await output.write(results);
   return results;
 }

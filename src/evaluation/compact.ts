@@ -1,0 +1,44 @@
+// What makes the results of an experiment with thousands of runs small enough to keep beside code.
+import type { EvaluationRecord } from "./results.ts";
+
+/**
+ * The same records with curves fit for a file that many runs share: only that of the longest run of each optimizer on each
+ * task, at most `points` points, five digits.
+ */
+export function withShortCurves(records: readonly EvaluationRecord[], points: number): EvaluationRecord[] {
+  const digits = (value: number): number => Number(value.toPrecision(5));
+  return records.map((record) => {
+    const longest = !records.some(
+      ({ task, optimizer, steps }) =>
+        task === record.task && optimizer === record.optimizer && steps > record.steps,
+    );
+    const seeds = record.seeds.map((seed) => {
+      const every = Math.ceil(seed.curve.length / points);
+      // accuracies are rarer than losses: a point that has one stays
+      const kept = seed.curve.filter(
+        ({ validationAccuracy }, i) =>
+          i % every === 0 || i === seed.curve.length - 1 || validationAccuracy !== undefined,
+      );
+      const curve = kept.map(({ step, loss, validationAccuracy }) => ({
+        step,
+        loss: loss === null ? null : digits(loss),
+        ...(validationAccuracy !== undefined && {
+          validationAccuracy: validationAccuracy === null ? null : digits(validationAccuracy),
+        }),
+      }));
+      return { ...seed, curve: longest ? curve : [] };
+    });
+    return { ...record, seeds };
+  });
+}
+
+/** The same plain data with every number at so many significant digits. */
+export function withShortNumbers<T>(value: T, digits: number): T {
+  const short = (part: unknown): unknown => {
+    if (typeof part === "number") return Number.isInteger(part) ? part : Number(part.toPrecision(digits));
+    if (Array.isArray(part)) return part.map(short);
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, own]) => [name, short(own)]));
+  };
+  return short(value) as T;
+}
