@@ -49,6 +49,8 @@ export interface JobResult {
   readonly job: Job;
   readonly group: Method["group"];
   readonly training: TrainingRun;
+  /** Seconds that all of it took, measures included. */
+  readonly seconds: number;
   readonly sharpness: readonly ({ readonly step: number } & PointSharpness)[];
   /** One for each value of `atLoss` that was reached. */
   readonly atLoss?: readonly ({ readonly below: number; readonly step: number } & PointSharpness)[];
@@ -73,6 +75,7 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
   };
   return {
     async run(job, { onProgress, signal } = {}) {
+      const started = performance.now();
       const task = await once(tasks, job.task, () => loadTask(job.task, options));
       const method = await once(methods, job.spec, () => loadMethod(job.spec));
       const sharpness: ({ readonly step: number } & PointSharpness)[] = [];
@@ -112,7 +115,14 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
           atLoss.push(...reached.map((below) => ({ below, step, ...measured })));
         },
       });
-      return { job, group: method.group, training, sharpness, ...(job.sharpness?.atLoss && { atLoss }) };
+      return {
+        job,
+        group: method.group,
+        training,
+        seconds: (performance.now() - started) / 1000,
+        sharpness,
+        ...(job.sharpness?.atLoss && { atLoss }),
+      };
     },
   };
 }

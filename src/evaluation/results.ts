@@ -33,7 +33,10 @@ export interface Results {
   readonly seed: number;
   /** ISO 8601. */
   readonly startedAt?: string;
+  /** Of the invocation that wrote the results. */
   readonly durationSeconds: number;
+  /** Sum over all runs of tuning and evaluation, each on one thread, whenever they were made. */
+  readonly runSeconds?: number;
   /** Resolved settings of the whole command. */
   readonly settings: Settings;
   readonly metaTraining: readonly MetaTrainingRecord[];
@@ -387,6 +390,7 @@ const schema: z.ZodType<Results> = z.looseObject({
   seed: z.int(),
   startedAt: z.string().exactOptional(),
   durationSeconds: z.number().nonnegative(),
+  runSeconds: z.number().nonnegative().exactOptional(),
   settings,
   metaTraining: z.array(
     z.looseObject({

@@ -32,7 +32,7 @@ function result(job: JobResult["job"], losses: readonly number[]): JobResult {
     steps: 100,
     seconds: 1,
   };
-  return { job, group: "hand-designed", training, sharpness: [] };
+  return { job, group: "hand-designed", training, seconds: 1, sharpness: [] };
 }
 
 describe("tuningJobs", () => {

@@ -15,6 +15,12 @@ describe("summaryOf", () => {
     ]);
   });
 
+  it("counts the runs of an experiment, whenever they were made, beside the meta-training", () => {
+    const grown = summaryOf({ ...results, runSeconds: 7261 });
+    expect(grown.at(-1)).toMatch(/^The runs took 2 h 1 min of one core\. Meta-training took .+ before\.$/);
+    expect(summaryOf({ ...results, ...nothing, runSeconds: 60 }).at(-1)).toMatch(/of one core\.$/);
+  });
+
   it("tells who ran where there is only sharpness", () => {
     const [first, second] = summaryOf({ ...results, ...nothing, sharpness: results.sharpness.slice(0, 1) });
     expect(first).toBe("lstm was run on synthetic-digits/mlp for 300 steps with five seeds.");

@@ -43,8 +43,16 @@ export function summaryOf(results: Results): string[] {
       `Sharpness was measured around the points they reached${radii.length === 0 ? "" : `, in balls of radius ${listed(radii)}`}.`,
     );
   }
-  sentences.push(`The whole command took ${duration(results.durationSeconds)}.`);
+  sentences.push(timeOf(results));
   return sentences;
+}
+
+/** How long it took. An experiment that grew, or was interrupted, counts its runs, whenever they were made. */
+function timeOf({ durationSeconds, runSeconds, metaTraining }: Results): string {
+  if (runSeconds === undefined) return `The whole command took ${duration(durationSeconds)}.`;
+  const before = metaTraining.reduce((sum, { seconds }) => sum + seconds, 0);
+  const trained = before === 0 ? "" : ` Meta-training took ${duration(before)} before.`;
+  return `The runs took ${duration(runSeconds)} of one core.${trained}`;
 }
 
 /** Who took part in a large experiment: how many of which kind, not all their names. */

@@ -87,7 +87,13 @@ function plan(changes: Partial<Plan> = {}): Plan {
 
 /** Results without what depends on the clock and the directory. */
 function bits(results: Results, directory: string): unknown {
-  const timed = new Set(["durationSeconds", "seconds", "innerStepsPerSecond", "secondsPerStep"]);
+  const timed = new Set([
+    "durationSeconds",
+    "runSeconds",
+    "seconds",
+    "innerStepsPerSecond",
+    "secondsPerStep",
+  ]);
   const text = JSON.stringify(results, (name, value) => (timed.has(name) ? undefined : (value as unknown)));
   return JSON.parse(text.replaceAll(directory, "OUT"));
 }

@@ -2,7 +2,7 @@ import type { StoreOptions } from "../data/datasets.ts";
 import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { runGrid } from "../evaluation/grid.ts";
-import { recordsOf } from "../evaluation/jobs.ts";
+import { type JobResult, recordsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
 import { transferMatrix } from "../evaluation/transfer.ts";
@@ -61,9 +61,10 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   ];
   const methods = learned.map(({ lineage, spec }) => ({ name: lineage.name, spec }));
 
-  const tuning = await tune(plan, output, rest);
+  const { tuning, runs: tuned } = await tune(plan, output, rest);
   const jobs = evaluationJobs(plan, methods, tuning);
-  const records = recordsOf(await grid(jobs, "evaluate", output.journal, rest), namesOf(plan, methods));
+  const evaluated = await grid(jobs, "evaluate", output.journal, rest);
+  const records = recordsOf(evaluated, namesOf(plan, methods));
 
   const { tasks, steps, seeds, sharpness } = plan;
   const large = plan.kind === "reproduce-paper";
@@ -75,6 +76,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     ...provenance,
     seed: 0,
     durationSeconds: (performance.now() - started) / 1000,
+    ...(large && { runSeconds: [...tuned, ...evaluated].reduce((sum, { seconds }) => sum + seconds, 0) }),
     settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } },
     metaTraining: learned.map(({ record }) => record),
     ...records,
@@ -94,12 +96,17 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
 type StageOptions = Omit<ReproduceOptions, "force" | "extend" | "provenance" | "onEstimate">;
 
 /** Chooses the settings of every baseline that has several to choose from. */
-async function tune(plan: Plan, output: ResultsDirectory, options: StageOptions): Promise<TuningRecord[]> {
+async function tune(
+  plan: Plan,
+  output: ResultsDirectory,
+  options: StageOptions,
+): Promise<{ tuning: TuningRecord[]; runs: JobResult[] }> {
   const optimizers = plan.baselines.filter(({ candidates }) => candidates.length > 1);
-  if (plan.tuning === undefined || optimizers.length === 0) return [];
+  if (plan.tuning === undefined || optimizers.length === 0) return { tuning: [], runs: [] };
   const { tasks, steps, tuning } = plan;
   const work: TuningGrid = { tasks, optimizers, steps, seeds: tuning.seeds };
-  return tuningRecords(await grid(tuningJobs(work), "tune", output.tuningJournal, options), work);
+  const runs = await grid(tuningJobs(work), "tune", output.tuningJournal, options);
+  return { tuning: tuningRecords(runs, work), runs };
 }
 
 /** A grid of runs as a stage. */
