@@ -3,6 +3,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { Job, NamedMethod } from "../evaluation/jobs.ts";
 import type { Results } from "../evaluation/results.ts";
+import { dataNotes, withDataLabels } from "../report/datasets.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print } from "./context.ts";
 import {
@@ -116,7 +117,7 @@ export const evaluate: Command<CliContext> = buildCommand({
   parameters: { flags: { ...gridFlags, steps: stepsFlag("100,1000") } },
   async func(this: CliContext, flags: EvaluateFlags): Promise<void> {
     const results = await measure(this, flags, { kind: "evaluate", title: "Evaluation" });
-    if (!flags.json) print(this, evaluationTable(results.evaluations));
+    if (!flags.json) printTables(this, results, ({ evaluations }) => [evaluationTable(evaluations)]);
   },
 });
 
@@ -194,19 +195,26 @@ export const sharpness: Command<CliContext> = buildCommand({
         ...(atLoss !== undefined && { atLoss: { losses: [...new Set(atLoss)], every: atLossEvery } }),
       },
     });
-    if (!flags.json) {
-      const atLossRecords = results.sharpnessAtLoss ?? [];
-      const tables = [
-        evaluationTable(results.evaluations),
-        sharpnessTable(results.sharpness),
-        atLossRecords.length > 0 ? atLossTable(atLossRecords) : undefined,
-        spectrumTable(results.sharpness, atLossRecords),
-        landscapeTable(results.sharpness),
-      ];
-      print(this, tables.filter((table) => table !== undefined).join("\n\n"));
-    }
+    if (flags.json) return;
+    printTables(this, results, ({ evaluations, sharpness, sharpnessAtLoss = [] }) => [
+      evaluationTable(evaluations),
+      sharpnessTable(sharpness),
+      sharpnessAtLoss.length > 0 ? atLossTable(sharpnessAtLoss) : undefined,
+      spectrumTable(sharpness, sharpnessAtLoss),
+      landscapeTable(sharpness),
+    ]);
   },
 });
+
+/** Prints tables, and what has to be said of the data they are of. */
+function printTables(
+  context: CliContext,
+  results: Results,
+  tablesOf: (results: Results) => readonly (string | undefined)[],
+): void {
+  const parts = [...tablesOf(withDataLabels(results)), ...dataNotes(results)];
+  print(context, parts.filter((part) => part !== undefined).join("\n\n"));
+}
 
 /** Runs the grid, writes the results where asked to, and prints them with `--json`. */
 async function measure(
@@ -248,6 +256,8 @@ async function measure(
   } finally {
     progress.close();
   }
+  const { datasetRecords } = await import("../evaluation/datasets.ts");
+  const datasets = await datasetRecords(tasks, { ...(dataDir !== undefined && { dataDir }) });
   const results: Results = {
     schemaVersion: 1,
     kind: what.kind,
@@ -259,6 +269,7 @@ async function measure(
     metaTraining: [],
     ...recordsOf(done, methods),
     comparisons: [],
+    ...(datasets.length > 0 && { datasets }),
   };
   await directory?.write(results);
   if (flags.json) {

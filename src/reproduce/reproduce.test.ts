@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseResults, type Results } from "../evaluation/results.ts";
-import { listDirectory, makeDirectory } from "../runs/files.ts";
-import { datasetRecords } from "./datasets.ts";
+import { listDirectory } from "../runs/files.ts";
 import type { Plan } from "./plan.ts";
 import { type ReproduceOptions, reproduce } from "./reproduce.ts";
 
@@ -221,33 +220,5 @@ describe("reproduce", () => {
 
   it("leaves finished results alone", async () => {
     await expect(reproduce(first, plan(), options)).rejects.toMatchObject({ code: "E_RUN" });
-  });
-});
-
-describe("datasetRecords", () => {
-  it("says where data come from, with what their keeper noted", async () => {
-    expect(await datasetRecords(["synthetic-digits/mlp", "synthetic-digits/cnn"])).toEqual([
-      { name: "synthetic-digits", kind: "synthetic", checksums: "official" },
-    ]);
-  });
-
-  it("records the note beside the files, and that their bytes are not the official ones", async () => {
-    const data = join(folder, "data");
-    makeDirectory(join(data, "mnist"));
-    const idx = (magic: number, sizes: number[], bytes: number) => {
-      const file = Buffer.alloc(4 + 4 * sizes.length + bytes);
-      [magic, ...sizes].forEach((value, i) => {
-        file.writeUInt32BE(value, 4 * i);
-      });
-      return file;
-    };
-    for (const part of ["train", "t10k"]) {
-      writeFileSync(join(data, "mnist", `${part}-images-idx3-ubyte`), idx(0x803, [20, 28, 28], 20 * 784));
-      writeFileSync(join(data, "mnist", `${part}-labels-idx1-ubyte`), idx(0x801, [20], 20));
-    }
-    writeFileSync(join(data, "mnist", "NOTE.txt"), "A test copy:\nall black\n");
-    expect(await datasetRecords(["mnist/mlp"], { dataDir: data, offline: true })).toEqual([
-      { name: "mnist", kind: "files", checksums: "not official", note: "A test copy: all black" },
-    ]);
   });
 });

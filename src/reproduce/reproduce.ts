@@ -1,6 +1,7 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
+import { datasetRecords } from "../evaluation/datasets.ts";
 import { runGrid } from "../evaluation/grid.ts";
 import { type JobResult, recordsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
@@ -9,7 +10,6 @@ import { transferMatrix } from "../evaluation/transfer.ts";
 import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
 import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
 import { pairsOf } from "./compare.ts";
-import { datasetRecords } from "./datasets.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
 import { evaluationJobs, namesOf } from "./evaluate.ts";
 import { adopt, type MetaTrainOptions, metaTrainAll } from "./meta-train.ts";

@@ -227,6 +227,28 @@ describe("a dataset file that is", () => {
     expect((await trainOn(onDisk({}))).code).toBe(0);
   });
 
+  it("that its keeper says is a copy is called so in every row, on the page and below the table", async () => {
+    const data = onDisk({});
+    writeFileSync(join(data, "mnist", "NOTE.txt"), "Black copy: every pixel is zero\n");
+    const out = join(folder, "noted");
+    const grid = ["--steps", "1", "--seeds", "1", "--threads", "1", "--out", out, "--data-dir", data];
+    const { code, stdout } = await lowland([
+      "evaluate",
+      "--task",
+      "mnist/mlp",
+      "--optimizer",
+      "sgd",
+      ...grid,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^mnist\/mlp \(Black copy\) +sgd/m);
+    expect(stdout).toContain("mnist: Black copy: every pixel is zero. Its bytes were not verified");
+    expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).toMatchObject({
+      datasets: [{ name: "mnist", checksums: "not official", note: "Black copy: every pixel is zero" }],
+    });
+    expect(readFileSync(join(out, "report.html"), "utf8")).toContain("mnist/mlp (Black copy)");
+  });
+
   it("not here at all is named, with what to do", async () => {
     const env = { LOWLAND_HOME: join(folder, "nothing") };
     await expectRefusal(lowland(["train", "--task", "mnist/mlp"], { env }), 1, /E_DATA/);

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { DATASET_NAMES, loadDataset, type StoreOptions } from "../data/datasets.ts";
-import type { DatasetRecord } from "../evaluation/results.ts";
 import { readTextIfAny } from "../runs/files.ts";
 import { shareDataset, sharedDatasets } from "../tasks/registry.ts";
+import type { DatasetRecord } from "./results.ts";
 
 /** File beside a dataset's own in which its keeper says what it is: `A copy re-encoded as JPEG, quality 75.` */
 export const NOTE_FILE = "NOTE.txt";
