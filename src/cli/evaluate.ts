@@ -226,7 +226,7 @@ async function measure(
     sharpness?: Job["sharpness"];
   },
 ): Promise<Results> {
-  const { gridJobs, recordsOf } = await import("../evaluation/jobs.ts");
+  const { gridJobs, recordsOf, runSecondsOf } = await import("../evaluation/jobs.ts");
   const { runGrid } = await import("../evaluation/grid.ts");
   const { provenance } = await import("./run-info.ts");
   const { openResults } = await import("../evaluation/results-directory.ts");
@@ -265,6 +265,7 @@ async function measure(
     ...provenance(context.argv),
     seed: 0,
     durationSeconds: (performance.now() - started) / 1000,
+    runSeconds: runSecondsOf(done),
     settings,
     metaTraining: [],
     ...recordsOf(done, methods),

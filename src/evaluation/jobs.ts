@@ -49,8 +49,8 @@ export interface JobResult {
   readonly job: Job;
   readonly group: Method["group"];
   readonly training: TrainingRun;
-  /** Seconds that all of it took, measures included. */
-  readonly seconds: number;
+  /** Seconds that all of it took, measures included; early journals lack it. */
+  readonly seconds?: number;
   readonly sharpness: readonly ({ readonly step: number } & PointSharpness)[];
   /** One for each value of `atLoss` that was reached. */
   readonly atLoss?: readonly ({ readonly below: number; readonly step: number } & PointSharpness)[];
@@ -125,6 +125,11 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
       };
     },
   };
+}
+
+/** Seconds that runs took together, each on one thread: those of their steps alone where nothing else is known. */
+export function runSecondsOf(results: readonly JobResult[]): number {
+  return results.reduce((sum, { seconds, training }) => sum + (seconds ?? training.seconds), 0);
 }
 
 /** A spec string and what to call it in tables. */

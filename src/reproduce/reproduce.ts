@@ -3,7 +3,7 @@ import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { datasetRecords } from "../evaluation/datasets.ts";
 import { runGrid } from "../evaluation/grid.ts";
-import { type JobResult, recordsOf } from "../evaluation/jobs.ts";
+import { type JobResult, recordsOf, runSecondsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
 import { transferMatrix } from "../evaluation/transfer.ts";
@@ -76,7 +76,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     ...provenance,
     seed: 0,
     durationSeconds: (performance.now() - started) / 1000,
-    ...(large && { runSeconds: [...tuned, ...evaluated].reduce((sum, { seconds }) => sum + seconds, 0) }),
+    ...(large && { runSeconds: runSecondsOf([...tuned, ...evaluated]) }),
     settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } },
     metaTraining: learned.map(({ record }) => record),
     ...records,
