@@ -115,7 +115,49 @@ describe("compareOptimizers on sharpness", () => {
       expect(places).toContain(`topEigenvalue  ${below}`);
     }
     const equalLoss = found.find(({ measure, below }) => measure === "topEigenvalue" && below === 0.5)!;
-    expect(equalLoss.meanDifference).toBeCloseTo(3 * (4.05 - 8.3) * 0.25, 10);
+    const logarithms = pairedTest(sizes.a.map(Math.log), sizes.b.map(Math.log));
+    expect(equalLoss.scale).toBe("share");
+    expect(equalLoss.meanDifference).toBeCloseTo(Math.exp(logarithms.meanDifference!) - 1, 10);
+    expect([equalLoss.low, equalLoss.high].map((end) => Math.log(1 + end!))).toEqual([
+      expect.closeTo(logarithms.low!, 10),
+      expect.closeTo(logarithms.high!, 10),
+    ]);
+    expect(equalLoss.p).toBeCloseTo(logarithms.p!, 12);
+    expect(equalLoss.effectSize).toBeCloseTo(logarithms.effectSize!, 10);
+  });
+
+  it("decides by factors: one seed that is far sharper than the rest hides nothing", () => {
+    const factor = 0.2;
+    const plain = [70, 944, 100, 140, 120];
+    const both = [plain.map((size, i) => size * factor * (1 + i / 50)), plain].map((values, i) => {
+      const seeds = values.map((size, seed) => point(seed, size));
+      return { task, optimizer: "ab"[i]!, steps: 100, seeds, summary: summarizeSharpness(seeds) };
+    });
+    const found = compareOptimizers({ evaluations: [], sharpness: both }, [["a", "b"]]);
+    const eigenvalue = found.find(({ measure }) => measure === "topEigenvalue")!;
+    expect(eigenvalue.meanDifference).toBeCloseTo(-0.79, 1);
+    expect(eigenvalue.p).toBeLessThan(1e-4);
+    expect(
+      pairedTest(
+        ...(both.map(({ seeds }) => seeds.map((seed) => seed.topEigenvalue)) as [number[], number[]]),
+      ).p,
+    ).toBeGreaterThan(0.1);
+  });
+
+  it("compares by differences what is not above zero everywhere, and accuracies always", () => {
+    const seeds = [1, 2, 3].map((size, seed) => ({ ...point(seed, size), topEigenvalue: size - 1 }));
+    const [a, b] = ["a", "b"].map((optimizer) => ({
+      task,
+      optimizer,
+      steps: 100,
+      seeds,
+      summary: summarizeSharpness(seeds),
+    }));
+    const found = compareOptimizers({ ...records, sharpness: [a!, b!] }, [["a", "b"]]);
+    for (const test of found) {
+      const differs = test.measure === "testAccuracy" || (test.measure === "topEigenvalue" && !test.below);
+      expect(test.scale).toBe(differs ? undefined : "share");
+    }
   });
 
   it("corrects over everything it returns, equal loss included", () => {

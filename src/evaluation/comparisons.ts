@@ -7,7 +7,7 @@ import type {
   SharpnessRecord,
   SharpnessSeed,
 } from "./results.ts";
-import { holm, mean, pairedTest } from "./statistics.ts";
+import { asShare, holm, mean, pairedTest } from "./statistics.ts";
 
 /** One side of a comparison: an optimizer by display name, or repetitions of one under a common name. */
 export type Side = string | { readonly name: string; readonly members: readonly string[] };
@@ -30,6 +30,12 @@ export interface Pair {
 /** The records that comparisons are made from. */
 export type ComparedRecords = Pick<Results, "evaluations" | "sharpness" | "sharpnessAtLoss">;
 
+/**
+ * Losses, eigenvalues, gaps and norms are positive and spread by factors, not by amounts: of ten seeds one may be ten times
+ * as sharp as the rest, and then decides every test of differences. They are compared by their logarithms.
+ */
+const isShared = (measure: string): boolean => measure !== "testAccuracy";
+
 /** What is tested in every ball: the quantities that SAM, GSAM and GAM lower. */
 const BALL_MEASURES = ["maxLoss", "surrogateGap", "maxGradientNorm"] as const;
 
@@ -37,8 +43,12 @@ const BALL_MEASURES = ["maxLoss", "surrogateGap", "maxGradientNorm"] as const;
  * Paired tests of every pair on every task and number of steps both sides were run for, and at equal training loss where
  * that was measured. Holm's correction runs over everything returned.
  *
- * Where a side has repetitions, a seed's value is the mean over them, so that seeds stay the unit; `agreeing` counts
- * the repetitions that differ in the direction of the mean, the i-th of one side taken with the i-th of the other.
+ * Accuracies are compared by their differences, every other measure by the differences of its logarithms, told as a share
+ * (`scale`), unless one of its values is not above zero.
+ *
+ * Where a side has repetitions, a seed's value is the mean over them (of logarithms the geometric one), so that seeds stay
+ * the unit; `agreeing` counts the repetitions that differ in the direction of the mean, the i-th of one side taken with the
+ * i-th of the other.
  *
  * @example
  * compareOptimizers({ evaluations, sharpness }, [["lstm + SAM", "lstm"], ["Adam + SAM", "Adam"]]);
@@ -137,26 +147,38 @@ function testPair<S extends { readonly seed: number }>(
   if (candidates.length === 0 || baselines.length === 0) return [];
   const valuesOf = ({ seeds }: { readonly seeds: readonly S[] }) =>
     new Map(seeds.map((seed) => [seed.seed, read(seed)]));
-  const [a, b] = [candidates.map(valuesOf), baselines.map(valuesOf)];
+  const raw = [candidates.map(valuesOf), baselines.map(valuesOf)] as const;
+  const shared =
+    isShared(what.measure) &&
+    raw.flat().every((values) => [...values.values()].every((value) => value === null || value > 0));
+  const [a, b] = raw.map((sides) => (shared ? sides.map(logarithms) : sides)) as [
+    Map<number, Measured>[],
+    Map<number, Measured>[],
+  ];
   const seeds = [...a[0]!.keys()].filter((seed) => [...a, ...b].every((values) => values.has(seed)));
   const over = (sides: readonly Map<number, Measured>[]) =>
     seeds.map((seed) => meanOrNull(sides.map((values) => values.get(seed) ?? null)));
   const [left, right] = [over(a), over(b)];
   const test = pairedTest(left, right);
   const used = right.filter((value, i) => value !== null && left[i] !== null) as number[];
+  const baselineMean = used.length === 0 ? null : mean(shared ? used.map(Math.exp) : used);
   const { source, regularizer } = pair;
   return [
     {
       ...what,
       candidate: nameOf(pair.candidate),
       baseline: nameOf(pair.baseline),
-      baselineMean: used.length === 0 ? null : mean(used),
-      ...test,
+      baselineMean,
+      ...(shared ? { scale: "share", ...asShare(test, "meanDifference") } : test),
       ...agreement(a, b, seeds, test.meanDifference),
       ...(source !== undefined && { source }),
       ...(regularizer !== undefined && { regularizer }),
     },
   ];
+}
+
+function logarithms(values: ReadonlyMap<number, Measured>): Map<number, Measured> {
+  return new Map([...values].map(([seed, value]) => [seed, value === null ? null : Math.log(value)]));
 }
 
 /** In how many repetitions the difference has the sign of the mean over them; nothing if there is only one. */

@@ -239,7 +239,12 @@ export interface Comparison extends PairedTest {
   readonly below?: number;
   readonly candidate: string;
   readonly baseline: string;
-  /** Mean of the baseline over the same seeds: what the difference is relative to. */
+  /**
+   * `share`: the test is of logarithms. `meanDifference`, `low` and `high` are then candidate / baseline − 1 (geometric
+   * mean); t, p and the effect size are those of ln candidate − ln baseline. Otherwise everything is in the measure's unit.
+   */
+  readonly scale?: "share";
+  /** Mean of the baseline over the same seeds: what a difference in the measure's unit is relative to. */
   readonly baselineMean?: Measured;
   /** Repetitions that each seed's difference is the mean of, and how many of them differ in the direction of the mean. */
   readonly repetitions?: number;
@@ -467,6 +472,7 @@ const schema: z.ZodType<Results> = z.looseObject({
       below: z.number().exactOptional(),
       candidate: z.string(),
       baseline: z.string(),
+      scale: z.literal("share").exactOptional(),
       baselineMean: measured.exactOptional(),
       repetitions: count.exactOptional(),
       agreeing: count.exactOptional(),

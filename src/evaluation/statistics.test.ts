@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { foldIn, key, randomIntegers } from "../random/key.ts";
 import {
+  asShare,
   bootstrapInterval,
   estimate,
   holm,
@@ -180,6 +181,20 @@ describe("pairedTest", () => {
     expect(pairedTest([2, 3], [1, 2])).toMatchObject({ meanDifference: 1, p: 0, low: 1, high: 1 });
     expect(pairedTest([2], [1])).toMatchObject({ pairs: 1, meanDifference: 1, p: null, low: null });
     expect(pairedTest([], [])).toMatchObject({ pairs: 0, meanDifference: null, p: null });
+  });
+});
+
+describe("asShare", () => {
+  it("turns logarithms of ratios into changes, and leaves what cannot be told alone", () => {
+    const half = { mean: Math.log(0.5), sd: 0.1, low: Math.log(0.4), high: Math.log(1.25), count: 3 };
+    const { mean, sd, low, high, count } = asShare(half, "mean");
+    expect([mean, low, high]).toEqual([-0.5, -0.6, 0.25].map((share) => expect.closeTo(share, 12)));
+    expect([sd, count]).toEqual([0.1, 3]);
+    const single = pairedTest([Math.log(3)], [0]);
+    expect(asShare(single, "meanDifference")).toMatchObject({
+      meanDifference: expect.closeTo(2, 12),
+      low: null,
+    });
   });
 });
 

@@ -149,6 +149,16 @@ export function pairedTest(
   };
 }
 
+/** A mean and interval of logarithms of ratios as shares: e^x − 1, so that 0 is no change and −0.5 is half as large. */
+export function asShare<R extends { readonly low: number | null; readonly high: number | null }>(
+  logarithms: R,
+  ...names: (keyof R & ("mean" | "meanDifference"))[]
+): R {
+  const share = (value: unknown) => (typeof value === "number" ? Math.expm1(value) : value);
+  const means = Object.fromEntries(names.map((name) => [name, share(logarithms[name])]));
+  return { ...logarithms, ...means, low: share(logarithms.low), high: share(logarithms.high) };
+}
+
 /**
  * Holm's step-down correction: p′_(i) = max_{j ≤ i} min(1, (m − j + 1) p_(j)), in the order given. A null
  * stays null and does not count as a test.

@@ -1,7 +1,7 @@
 import type { ComparedRecords } from "./comparisons.ts";
 import { groupBy } from "./group.ts";
 import type { Measured, RadiusMeasure, SharpnessSeed, TransferCell } from "./results.ts";
-import { type Estimate, estimate, mean } from "./statistics.ts";
+import { asShare, type Estimate, estimate, mean } from "./statistics.ts";
 
 /** Where a learned optimizer comes from: what a transfer matrix needs to know of it. */
 export interface Lineage {
@@ -27,9 +27,9 @@ type Values = ReadonlyMap<number, Measured>;
 
 /**
  * The transfer matrix: meta-training task × test task × regularizer × number of steps, for test accuracy, training loss
- * and every sharpness measure. Values are means over meta-seeds and seeds together; changes are differences from the
- * plain optimizer of the same source and meta-seed on the same seed, in the unit of accuracy or as a share of the plain
- * mean.
+ * and every sharpness measure. Values are means over meta-seeds and seeds together; changes are against the plain optimizer
+ * of the same source and meta-seed on the same seed: differences of accuracies, of other measures the geometric mean of the
+ * ratios less one (the difference as a share of the plain mean where a value is not above zero).
  *
  * @example
  * transferMatrix(records, [{ name: "LSTM + SAM", source: "mnist/mlp", regularizer: "sam", metaSeed: 0 }]);
@@ -117,6 +117,9 @@ function changeOf(
     }
   }
   if (pairs.length === 0) return undefined;
+  if (!absolute && pairs.flat().every((value) => value > 0)) {
+    return asShare(estimate(pairs.map(([value, other]) => Math.log(value / other))), "mean");
+  }
   const scale = absolute ? 1 : Math.abs(mean(pairs.map(([, other]) => other)));
   if (scale === 0) return undefined;
   return estimate(pairs.map(([value, other]) => (value - other) / scale));

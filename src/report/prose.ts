@@ -1,17 +1,7 @@
 import { groupBy } from "../evaluation/group.ts";
 import type { Comparison, EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
-import {
-  count,
-  duration,
-  type Format,
-  listed,
-  percent,
-  plural,
-  pValue,
-  signed,
-  significant,
-} from "./format.ts";
-import { measureName } from "./tables.ts";
+import { count, duration, listed, percent, plural, pValue, signed, significant } from "./format.ts";
+import { differenceFormat, measureName } from "./tables.ts";
 
 /** What was run, in sentences. */
 export function summaryOf(results: Results): string[] {
@@ -142,9 +132,10 @@ function differencesOf(comparisons: readonly Comparison[]): Finding[] {
   }));
 }
 
-function differenceOf({ measure, radius, meanDifference, low, high, pHolm }: Comparison): string {
+function differenceOf(comparison: Comparison): string {
+  const { measure, radius, meanDifference, low, high, pHolm } = comparison;
   const accuracy = measure === "testAccuracy";
-  const format: Format = accuracy ? percent : significant;
+  const format = differenceFormat(comparison);
   const difference = meanDifference ?? 0;
   const size = `${format(Math.abs(difference))}${accuracy ? " points" : ""} ${difference < 0 ? "lower" : "higher"}`;
   const where = radius === undefined ? "" : ` at radius ${radius}`;

@@ -185,7 +185,7 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
       comparison;
     const place = below === undefined ? `${count(steps)} steps` : `training loss below ${below}`;
     const heading = `${candidate} minus ${baseline}: ${task}, ${place}`;
-    const format = signed(measure === "testAccuracy" ? percent : significant);
+    const format = signed(differenceFormat(comparison));
     const interval = low === null ? "" : html`<span class="ci">[${format(low)}, ${format(high)}]</span>`;
     const row = html`<tr><th scope="row">${measureName(measure)}${
       radius === undefined ? "" : html`<span class="note">radius ${String(radius)}</span>`
@@ -200,11 +200,17 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
     groups.set(heading, [...(groups.get(heading) ?? []), row]);
   }
   return table(
-    "Mean difference over shared seeds with its 95\u00a0% interval, and the paired t-test.",
+    "Mean difference over shared seeds with its 95\u00a0% interval, and the paired t-test. Differences in percent are ratios, tested by their logarithms.",
     columns,
     [...groups].map(([heading, rows]) => ({ heading, rows })),
     true,
   );
+}
+
+/** A difference in points, in percent of the baseline, or in the measure's own unit. */
+export function differenceFormat({ measure, scale }: Comparison): Format {
+  if (measure === "testAccuracy") return percent;
+  return scale === "share" ? (value) => `${percent(value)}\u00a0%` : significant;
 }
 
 function agreementOf({ agreeing, repetitions }: Comparison): string {

@@ -315,11 +315,15 @@ function byRegularizer(tests: readonly (Comparison & { regularizer: string })[])
     const own = tests.filter((test) => test.regularizer === regularizer);
     const tally = tallyOf(own, "lower");
     if (tested(tally) === 0) return [];
-    const changes = own.flatMap(({ meanDifference, baselineMean }) =>
-      meanDifference === null || baselineMean === null || baselineMean === undefined || baselineMean === 0
+    const changes = own.flatMap(({ scale, meanDifference, baselineMean }) => {
+      if (scale === "share") return meanDifference ?? [];
+      return meanDifference === null ||
+        baselineMean === null ||
+        baselineMean === undefined ||
+        baselineMean === 0
         ? []
-        : [meanDifference / Math.abs(baselineMean)],
-    );
+        : [meanDifference / Math.abs(baselineMean)];
+    });
     const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
     const change = changes.length === 0 ? MISSING : signed(fixed(0))(100 * mean);
     return [
