@@ -10,11 +10,11 @@ import { interval, table } from "./markdown.mjs";
 const [path, readmePath = "README.md"] = process.argv.slice(2);
 if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json [README.md]");
 const results = JSON.parse(readFileSync(path, "utf8"));
-const { transfer, evaluations, comparisons, datasets, settings, command, version, kernelVariant } = results;
+const { transfer, evaluations, comparisons, datasets, settings, version, kernelVariant } = results;
 if (transfer === undefined)
   throw new Error(`${path} has no transfer matrix: give results of reproduce paper`);
 
-const [source] = transfer.map((cell) => cell.source);
+const sources = [...new Set(transfer.map((cell) => cell.source))];
 const REGULARIZERS = { sam: "SAM", gsam: "GSAM", gam: "GAM" };
 const BASELINES = ["Adam", "Adam + SAM"];
 
@@ -24,7 +24,7 @@ function labelOf(task) {
   return note === undefined ? task : `${task} (${note.split(/[:.]/)[0]})`;
 }
 
-const cellOf = (task, steps, regularizer, measure) =>
+const cellOf = (task, steps, regularizer, measure, source = sources[0]) =>
   transfer.find(
     (cell) =>
       cell.source === source &&
@@ -38,7 +38,7 @@ const cellOf = (task, steps, regularizer, measure) =>
 function isDecided(task, steps, regularizer, measure) {
   const test = comparisons.find(
     (other) =>
-      other.source === source &&
+      other.source === sources[0] &&
       other.regularizer === regularizer &&
       other.task === task &&
       other.steps === steps &&
@@ -70,34 +70,51 @@ const rows = places.map(({ task, steps }) => [
   }),
 ]);
 
-/** Changes of the top eigenvalue as dots with their intervals: tasks down, regularizers by colour. */
+/** Where the axis of the figure begins: an interval may reach below zero where an eigenvalue was negative. */
+const LOWEST_RATIO = 0.005;
+
+/** Changes of the top eigenvalue as dots with their intervals: tasks down, sources across, regularizers by colour. */
 function drawing() {
-  const points = places.flatMap(({ task, steps }) =>
-    Object.entries(REGULARIZERS).flatMap(([regularizer, name]) => {
-      const change = cellOf(task, steps, regularizer, "topEigenvalue")?.change;
-      if (change?.mean == null) return [];
-      const [x, low, high] = [change.mean, change.low, change.high].map((share) => 100 * share);
-      return [{ place: `${labelOf(task)}, ${steps} steps`, name, x, low, high }];
-    }),
+  const points = sources.flatMap((source) =>
+    places.flatMap(({ task, steps }) =>
+      Object.entries(REGULARIZERS).flatMap(([regularizer, name]) => {
+        const change = cellOf(task, steps, regularizer, "topEigenvalue", source)?.change;
+        if (change?.mean == null) return [];
+        const [x, low, high] = [change.mean, change.low, change.high].map((share) => 1 + share);
+        if (x <= 0) return [];
+        const place = `${labelOf(task)}, ${steps} steps`;
+        return [
+          { source: `meta-trained on ${source}`, place, name, x, low: Math.max(low, LOWEST_RATIO), high },
+        ];
+      }),
+    ),
   );
   const { document } = parseHTML("<html></html>");
   const names = Object.values(REGULARIZERS);
   const colors = ["#0b6fb8", "#c25a00", "#7a3fa0"];
-  const common = { y: "name", stroke: "name", fy: "place" };
+  const common = { y: "name", stroke: "name", fx: "source", fy: "place" };
   const svg = Plot.plot({
     document,
-    width: 760,
-    height: 70 + 50 * new Set(points.map(({ place }) => place)).size,
+    width: 940,
+    height: 100 + 50 * new Set(points.map(({ place }) => place)).size,
     marginLeft: 60,
-    marginRight: 230,
+    marginRight: 270,
+    marginTop: 30,
     marginBottom: 50,
     style: { background: "white", fontSize: "13px", fontFamily: "sans-serif", color: "#222" },
-    x: { label: "Top Hessian eigenvalue: change against the plain learned optimizer, %", grid: true },
+    x: {
+      type: "log",
+      label: "Top Hessian eigenvalue, as a multiple of the plain learned optimizer’s",
+      ticks: [0.01, 0.1, 0.5, 1, 2],
+      tickFormat: String,
+      grid: true,
+    },
     y: { domain: names, label: null },
+    fx: { domain: [...new Set(points.map((point) => point.source))], label: null },
     fy: { domain: [...new Set(points.map(({ place }) => place))], label: null },
     color: { domain: names, range: colors },
     marks: [
-      Plot.ruleX([0], { stroke: "#222" }),
+      Plot.ruleX([1], { stroke: "#222" }),
       Plot.ruleY(points, { ...common, x1: "low", x2: "high", strokeWidth: 2 }),
       Plot.dot(points, { ...common, x: "x", fill: "name", r: 3.5 }),
     ],
@@ -112,10 +129,10 @@ writeFileSync(figure, drawing());
 
 const seeds = settings.seeds.length;
 const metaSeeds = new Set(
-  results.metaTraining.filter(({ task }) => task === source).map(({ metaSeed }) => metaSeed),
+  results.metaTraining.filter(({ task }) => task === sources[0]).map(({ metaSeed }) => metaSeed),
 ).size;
 const text = [
-  `Learned optimizers meta-trained on \`${source}\` (${metaSeeds} meta-seed${metaSeeds === 1 ? "" : "s"}, horizon 100), ${seeds} unseen seeds each; hand-designed ones tuned on`,
+  `Learned optimizers meta-trained on \`${sources[0]}\` (${metaSeeds} meta-seed${metaSeeds === 1 ? "" : "s"}, horizon 100), ${seeds} unseen seeds each; hand-designed ones tuned on`,
   "meta-validation for each task and number of steps. Test accuracy in percent, mean and 95 % interval; for the regularized ones the change in",
   "points against the plain one, bold where a paired test with Holm's correction stands behind it.",
   "",
@@ -124,10 +141,10 @@ const text = [
     rows,
   ),
   "",
-  `![Change of the top Hessian eigenvalue with each regularizer, by task](${figure})`,
+  `![Top Hessian eigenvalue with each regularizer as a multiple of that without, by task](${figure})`,
   "",
-  `Made by \`${command}\` (Lowland ${version}, ${kernelVariant} kernels); all figures in [${path}](${path}),`,
-  `commands and what was found in [${dirname(path)}](${dirname(path)}).`,
+  `Made by \`node scripts/headline.mjs ${path}\` from results of Lowland ${version} (${kernelVariant} kernels). What was found, the exact commands,`,
+  `every seed and the page with all tests: [${dirname(path)}](${dirname(path)}).`,
 ].join("\n");
 
 const readme = readFileSync(readmePath, "utf8");
