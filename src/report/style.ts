@@ -154,7 +154,7 @@ footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--rule);color:v
   tr.group{break-after:avoid}
   thead{display:table-header-group}
   .scroll{overflow:visible}
-  caption span,tr.group span{max-width:100%;position:static}
+  caption span,tr.group span{width:auto;max-width:100%;position:static}
   table{font-size:8pt}
   th,td{padding-right:.5rem}
   .ci,.note{font-size:6.4pt}
