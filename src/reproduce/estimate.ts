@@ -39,9 +39,8 @@ export interface Rates {
   readonly gradients: Readonly<Record<string, number>>;
 }
 
-/** What is typically spent on an eigenvalue by power iteration: it stops long before its limit. */
-const EIGENVALUE_GRADIENTS = 60;
-const TRACE_GRADIENTS = 40;
+/** Gradients that an eigenvalue and a trace typically take: power iteration stops soon on small networks only. */
+const SPECTRUM = { small: { eigenvalue: 20, trace: 100 }, convolutional: { eigenvalue: 400, trace: 150 } };
 /** Accuracy is measured on a tenth of the training set so often along a run. */
 const CURVE_VALIDATIONS = 10;
 const MEASURE_SECONDS = 0.03;
@@ -134,8 +133,8 @@ function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates,
   if (sharpness === undefined) return training;
   const { radii, ascentSteps = 20, restarts = 3, trace, eigenvalues = 0, examples } = sharpness;
   const ascents = radii.length * restarts * (4 * ascentSteps + 2);
-  const point =
-    ascents + radii.length + EIGENVALUE_GRADIENTS + (trace ? TRACE_GRADIENTS : 0) + 80 * eigenvalues;
+  const spent = SPECTRUM[/\/cnn/.test(task) ? "convolutional" : "small"];
+  const point = ascents + radii.length + spent.eigenvalue + (trace ? spent.trace : 0) + 80 * eigenvalues;
   const { equalLoss } = plan.sharpness;
   const equal = equalLoss === undefined ? 0 : point + equalLoss.looks;
   return training + (sharpness.steps.length * point + equal) * own.thousand * (examples / 1000);
