@@ -2,7 +2,7 @@
 //   node scripts/zoo.mjs RUN_DIR NAME [--results results.json] [--optimizer NAME_IN_RESULTS] [--out zoo]
 // Figures come from the records of results.json whose optimizer or spec is NAME_IN_RESULTS (default zoo:NAME).
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   decodeCheckpoint,
@@ -11,6 +11,7 @@ import {
   findCheckpoint,
   parseResults,
 } from "../dist/index.js";
+import { withDataLabels } from "../dist/report/datasets.js";
 import { makeDirectory, writeFileAtomic } from "../dist/runs/files.js";
 import { readRun } from "../dist/runs/run-directory.js";
 import { interval, table } from "./markdown.mjs";
@@ -35,7 +36,8 @@ const source = findCheckpoint(directory);
 const bytes = readFileSync(source);
 const { config, state } = decodeCheckpoint(bytes, source);
 const { learned, metaParams, metadata } = decodeWeights(bytes, source);
-const results = values.results && parseResults(readFileSync(values.results, "utf8"), values.results);
+const results =
+  values.results && withDataLabels(parseResults(readFileSync(values.results, "utf8"), values.results));
 
 makeDirectory(values.out);
 writeFileAtomic(
@@ -71,7 +73,7 @@ function card() {
       ? [
           "Mean over unseen seeds and 95 % interval; beside it the hand-designed optimizer of the best mean test accuracy measured at the same place.",
           own.table.join("\n"),
-          `Made by \`${results.command}\` (Lowland ${results.version}, ${results.kernelVariant} kernels).`,
+          `${origin()} (Lowland ${results.version}, ${results.kernelVariant} kernels).`,
         ]
       : [`None recorded yet; the command above measures some.`]),
     "## Limits",
@@ -82,6 +84,13 @@ function card() {
     ].join("\n"),
     "",
   ].join("\n\n");
+}
+
+/** What made the figures: a command, or an experiment that a directory of its own tells of. */
+function origin() {
+  return results.kind === "reproduce-paper"
+    ? `From the paper's experiment, \`${dirname(values.results)}\``
+    : `Made by \`${results.command}\``;
 }
 
 /** The command that makes the run again, in a directory of the reader's own. */
