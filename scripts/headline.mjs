@@ -5,24 +5,21 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { parseResults } from "../dist/index.js";
+import { withDataLabels } from "../dist/report/datasets.js";
+import { isDecidedCell } from "../dist/report/verdicts.js";
 import { interval, table } from "./markdown.mjs";
 
 const [path, readmePath = "README.md"] = process.argv.slice(2);
 if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json [README.md]");
-const results = JSON.parse(readFileSync(path, "utf8"));
-const { transfer, evaluations, comparisons, datasets, settings, version, kernelVariant } = results;
+const results = withDataLabels(parseResults(readFileSync(path, "utf8"), path));
+const { transfer, evaluations, comparisons, settings, version, kernelVariant } = results;
 if (transfer === undefined)
   throw new Error(`${path} has no transfer matrix: give results of reproduce paper`);
 
 const sources = [...new Set(transfer.map((cell) => cell.source))];
 const REGULARIZERS = { sam: "SAM", gsam: "GSAM", gam: "GAM" };
 const BASELINES = ["Adam", "Adam + SAM"];
-
-/** `cifar-10/cnn (JPEG copy)`: the beginning of what the dataset's keeper noted. */
-function labelOf(task) {
-  const note = datasets.find(({ name }) => task.startsWith(`${name}/`))?.note;
-  return note === undefined ? task : `${task} (${note.split(/[:.]/)[0]})`;
-}
 
 const cellOf = (task, steps, regularizer, measure, source = sources[0]) =>
   transfer.find(
@@ -34,31 +31,19 @@ const cellOf = (task, steps, regularizer, measure, source = sources[0]) =>
       cell.measure === measure,
   );
 
-/** Whether a corrected test, the same in every meta-seed, stands behind a change. */
-function isDecided(task, steps, regularizer, measure) {
-  const test = comparisons.find(
-    (other) =>
-      other.source === sources[0] &&
-      other.regularizer === regularizer &&
-      other.task === task &&
-      other.steps === steps &&
-      other.measure === measure &&
-      other.below === undefined,
-  );
-  return test?.pHolm != null && test.pHolm < 0.05 && (test.repetitions ?? 0) === (test.agreeing ?? 0);
-}
-
 function changeText(task, steps, regularizer) {
-  const mean = cellOf(task, steps, regularizer, "testAccuracy")?.change?.mean;
+  const cell = cellOf(task, steps, regularizer, "testAccuracy");
+  const mean = cell?.change?.mean;
   if (mean == null) return "—";
   const text = `${mean < 0 ? "−" : "+"}${Math.abs(100 * mean).toFixed(2)}`;
-  return isDecided(task, steps, regularizer, "testAccuracy") ? `**${text}**` : text;
+  return isDecidedCell(cell, comparisons) ? `**${text}**` : text;
 }
 
 const horizons = [...settings.steps].sort((a, b) => a - b);
-const places = horizons.flatMap((steps) => settings.tasks.map((task) => ({ task, steps })));
+const tasks = [...new Set(transfer.map((cell) => cell.task))];
+const places = horizons.flatMap((steps) => tasks.map((task) => ({ task, steps })));
 const rows = places.map(({ task, steps }) => [
-  labelOf(task),
+  task,
   steps,
   interval(cellOf(task, steps, "none", "testAccuracy")?.value, 2, 100),
   ...Object.keys(REGULARIZERS).map((regularizer) => changeText(task, steps, regularizer)),
@@ -82,7 +67,7 @@ function drawing() {
         if (change?.mean == null) return [];
         const [x, low, high] = [change.mean, change.low, change.high].map((share) => 1 + share);
         if (x <= 0) return [];
-        const place = `${labelOf(task)}, ${steps} steps`;
+        const place = `${task}, ${steps} steps`;
         return [
           { source: `meta-trained on ${source}`, place, name, x, low: Math.max(low, LOWEST_RATIO), high },
         ];

@@ -1,3 +1,4 @@
+import { groupBy } from "../evaluation/group.ts";
 import type { Comparison, Results, TransferCell } from "../evaluation/results.ts";
 import { figure, type Line, legend, type Series } from "./figures.ts";
 import { count, fixed, MISSING, percent, signed, significant } from "./format.ts";
@@ -8,6 +9,7 @@ import { seriesColor } from "./style.ts";
 import { type Column, comparisonTable, measureName, table } from "./tables.ts";
 import {
   explicitTests,
+  isDecidedCell,
   isOwnProperty,
   isSource,
   learnedTests,
@@ -186,11 +188,8 @@ function transferEvidence(results: Results): Html {
   const shown = ["testAccuracy", "topEigenvalue"];
   const others = horizons.flatMap((steps) => {
     const here = cells.filter((cell) => cell.steps === steps && !shown.includes(cell.measure));
-    const quantities = unique(here.map(({ measure, radius: within }) => JSON.stringify([measure, within])));
-    return quantities.map((quantity) => {
-      const own = here.filter(
-        ({ measure, radius: within }) => JSON.stringify([measure, within]) === quantity,
-      );
+    const quantities = groupBy(here, (cell) => JSON.stringify([cell.measure, cell.radius]));
+    return [...quantities.values()].map((own) => {
       const { measure, radius: within } = own[0]!;
       return matrix(own, tests, {
         title: `${measureName(measure)}${within === undefined ? "" : ` within ${within}`} after ${count(steps)} steps: change in percent.`,
@@ -236,27 +235,17 @@ function matrix(
             return { value: null, text: MISSING };
           const text = show === "value" ? percent(mean) : signed(fixed(accuracy ? 1 : 0))(100 * mean);
           const home = isSource(cell) ? "● " : "";
-          return { value: mean, text: `${home}${text}`, marked: show === "change" && isDecided(cell, tests) };
+          return {
+            value: mean,
+            text: `${home}${text}`,
+            marked: show === "change" && isDecidedCell(cell, tests),
+          };
         }),
       }),
     ),
   );
   const good = show === "value" ? "none" : accuracy ? "higher" : "lower";
   return heatMap({ title, note, columns: tasks, rows, good });
-}
-
-function isDecided(cell: TransferCell, tests: readonly Comparison[]): boolean {
-  const test = tests.find(
-    (other) =>
-      other.source === cell.source &&
-      other.regularizer === cell.regularizer &&
-      other.task === cell.task &&
-      other.steps === cell.steps &&
-      other.measure === cell.measure &&
-      other.radius === cell.radius &&
-      other.below === undefined,
-  );
-  return test !== undefined && tallyOf([test], "lower").undecided === 0 && test.pHolm !== null;
 }
 
 function transferTable(cells: readonly TransferCell[]): Html {

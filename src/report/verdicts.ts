@@ -1,4 +1,4 @@
-import type { Comparison, EvaluationRecord, Results } from "../evaluation/results.ts";
+import type { Comparison, EvaluationRecord, Results, TransferCell } from "../evaluation/results.ts";
 import { count, fixed, listed, MISSING, plural, signed, significant } from "./format.ts";
 import { measureName } from "./tables.ts";
 
@@ -40,16 +40,31 @@ export function verdictsOf(results: Results): Verdict[] {
   return [learnedVerdict(results), transferVerdict(results), radiusVerdict(results), costVerdict(results)];
 }
 
-/**
- * Counts comparisons for and against a claim. A difference counts if its corrected p is below 0.05 and every repetition
- * has its direction; one that could not be tested is left out.
- */
+/** Whether a difference counts: its corrected p is below 0.05 and every repetition has its direction. */
+export function isDecided({ p, pHolm, repetitions, agreeing }: Comparison): boolean {
+  if (p === null || pHolm === null || pHolm >= SIGNIFICANT) return false;
+  return repetitions === undefined || agreeing === repetitions;
+}
+
+/** Whether the change that a cell of the transfer matrix shows counts, by the test of it after equal steps. */
+export function isDecidedCell(cell: TransferCell, tests: readonly Comparison[]): boolean {
+  const test = tests.find(
+    (other) =>
+      other.source === cell.source &&
+      other.regularizer === cell.regularizer &&
+      other.task === cell.task &&
+      other.steps === cell.steps &&
+      other.measure === cell.measure &&
+      other.radius === cell.radius &&
+      other.below === undefined,
+  );
+  return test !== undefined && isDecided(test);
+}
+
+/** Counts comparisons for and against a claim; one that could not be tested is left out. */
 export function tallyOf(comparisons: readonly Comparison[], direction: "lower" | "higher"): Tally {
   const tested = comparisons.filter(({ pHolm, p }) => pHolm !== null && p !== null);
-  const decided = tested.filter(
-    ({ pHolm, repetitions, agreeing }) =>
-      pHolm! < SIGNIFICANT && (repetitions === undefined || agreeing === repetitions),
-  );
+  const decided = tested.filter(isDecided);
   const sign = direction === "lower" ? -1 : 1;
   const support = decided.filter(({ meanDifference }) => Math.sign(meanDifference ?? 0) === sign).length;
   const against = decided.length - support;
