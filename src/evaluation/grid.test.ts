@@ -89,6 +89,49 @@ describe("runGrid", () => {
     expect(JSON.parse(JSON.stringify(evaluations))).toEqual(evaluations);
   });
 
+  it.each(["sgd:lr=1e9", "sgd:lr=1e30"])(
+    "records %s as diverged where its last step leaves the numbers",
+    async (spec) => {
+      const grid = { tasks: [task], methods: [{ name: "lost", spec }], steps: [1], seeds: [0, 1] };
+      const results = await runGrid(
+        gridJobs({ ...grid, sharpness: { radii: [0.1], examples: 10, steps: [1] } }),
+      );
+      const { evaluations, sharpness } = recordsOf(results, grid.methods);
+      expect(evaluations[0]!.summary).toMatchObject({ diverged: 2 });
+      expect(evaluations[0]!.gradientsPerStep).toBe(1);
+      expect(sharpness[0]!.summary).toMatchObject({ diverged: 2 });
+    },
+  );
+
+  it("counts a point as diverged that nothing can be measured around", async () => {
+    const needle = join(folder, "needle.mjs");
+    const library = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);
+    writeFileSync(
+      needle,
+      `import { defineTask } from ${library};
+       export default defineTask({
+         name: "needle",
+         layout: 2,
+         init: (_key, w) => w.fill(0),
+         lossAndGradient(w, _batch, g) {
+           g.fill(w[0] === 0 ? 0 : NaN);
+           return g[0];
+         },
+       });`,
+    );
+    const methods = [{ name: "SGD", spec: "sgd:lr=0.1" }];
+    const sharpness = {
+      radii: [0.1],
+      examples: 10,
+      steps: [0, 3],
+      atLoss: { losses: [1], every: 1 },
+    };
+    const grid = { tasks: [needle], methods, steps: [0, 3], seeds: [0], sharpness };
+    const records = recordsOf(await runGrid(gridJobs(grid)), methods);
+    expect(records.evaluations[1]!.summary).toMatchObject({ diverged: 0, trainLoss: { mean: 0 } });
+    for (const { summary } of records.sharpness) expect(summary).toMatchObject({ diverged: 1 });
+  });
+
   it("gives the same bits on two threads", async () => {
     expect(bits(await runGrid(jobs(), { threads: 2 }))).toEqual(bits(await runGrid(jobs())));
   });

@@ -28,10 +28,12 @@ export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): 
   const missing = jobs.filter((job) => !finished.has(JSON.stringify(job)));
   let done = jobs.length - missing.length;
   const keep = (result: JobResult): void => {
-    finished.set(JSON.stringify(result.job), result);
-    if (journal !== undefined) append(journal, JSON.stringify(result));
-    done++;
     const { job } = result;
+    const line = JSON.stringify(result);
+    // as it will be read back: what is not finite is null, in this process as in one that goes on from the journal
+    finished.set(JSON.stringify(job), JSON.parse(line) as JobResult);
+    if (journal !== undefined) append(journal, line);
+    done++;
     onDone?.(done, `${job.spec} on ${job.task}, seed ${job.seed}`);
   };
   if (missing.length > 0) {

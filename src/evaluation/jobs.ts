@@ -1,4 +1,5 @@
 import type { StoreOptions } from "../data/datasets.ts";
+import { LowlandError } from "../errors.ts";
 import type { Vector } from "../kernels/types.ts";
 import { foldIn, key } from "../random/key.ts";
 import { withScratch } from "../regularizers/scratch.ts";
@@ -98,7 +99,8 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
         onProgress: (done, loss) => onProgress?.(done / total, `step ${done}, loss ${loss.toFixed(3)}`),
         async at(params, step) {
           if (job.sharpness === undefined || !job.sharpness.steps.includes(step)) return;
-          sharpness.push({ step, ...(await measureAt(params, step, job.sharpness)) });
+          const measured = await unlessDiverged(measureAt(params, step, job.sharpness));
+          if (measured !== undefined) sharpness.push({ step, ...measured });
         },
         async watch(params, step) {
           const wanted = job.sharpness?.atLoss;
@@ -111,8 +113,8 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
           );
           const reached = missing.filter((below) => loss < below);
           if (reached.length === 0) return;
-          const measured = await measureAt(params, step, job.sharpness);
-          atLoss.push(...reached.map((below) => ({ below, step, ...measured })));
+          const measured = await unlessDiverged(measureAt(params, step, job.sharpness));
+          if (measured !== undefined) atLoss.push(...reached.map((below) => ({ below, step, ...measured })));
         },
       });
       return {
@@ -125,6 +127,16 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
       };
     },
   };
+}
+
+/** Nothing where a point cannot be measured because what is around it is not finite: that seed counts as diverged. */
+async function unlessDiverged<T>(measured: Promise<T>): Promise<T | undefined> {
+  try {
+    return await measured;
+  } catch (error) {
+    if (error instanceof LowlandError && error.code === "E_DIVERGED") return undefined;
+    throw error;
+  }
 }
 
 /** Seconds that runs took together, each on one thread: those of their steps alone where nothing else is known. */

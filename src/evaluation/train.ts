@@ -99,6 +99,7 @@ export async function trainRun(
     let sum = 0;
     let summed = 0;
     let milliseconds = 0;
+    let taken = 0;
     let divergedAt: number | undefined;
     let breathed = clock();
     for (let step = 0; ; step++) {
@@ -106,8 +107,13 @@ export async function trainRun(
       if (select && steps.includes(step)) {
         const { loss, accuracy } = task.evaluate(params, "meta-validation");
         selections.push({ step, loss, ...(accuracy !== undefined && { accuracy }) });
+        if (!(loss < DIVERGED_LOSS)) divergedAt = step;
       } else if (steps.includes(step)) {
         const train = task.evaluate(params, "train");
+        if (!(train.loss < DIVERGED_LOSS)) {
+          divergedAt = step;
+          break;
+        }
         const test = task.evaluate(params, "test");
         milestones.push({
           step,
@@ -117,11 +123,12 @@ export async function trainRun(
         });
         await at?.(params, step);
       }
-      if (step === total) break;
+      if (step === total || divergedAt !== undefined) break;
       const started = clock();
       const loss = objective.lossAndGradient(params, foldIn(keys.batches, step), gradient);
       method.optimizer.step(params, gradient, state);
       milliseconds += clock() - started;
+      taken++;
       sum += loss;
       summed++;
       if (!(loss < DIVERGED_LOSS)) {
@@ -152,7 +159,7 @@ export async function trainRun(
       ...(select && { selections }),
       curve,
       gradientEvaluations: plain.gradients,
-      steps: divergedAt ?? total,
+      steps: taken,
       seconds: milliseconds / 1000,
       ...(divergedAt !== undefined && { divergedAt }),
     };

@@ -78,6 +78,8 @@ export interface Ops {
   maxPool(shape: PoolShape, x: Vector, y: Vector, at: Uint8Array): void;
   /** dX ← dY where `at` says the largest was, else 0. */
   maxPoolBackward(shape: PoolShape, dy: Vector, at: Uint8Array, dx: Vector): void;
+  /** y ← the entry of x in each 2×2 window that `at` names. */
+  maxPoolAt(shape: PoolShape, x: Vector, at: Uint8Array, y: Vector): void;
   /** Mean and variance of every column of x[rows][channels]. */
   batchNormStatistics(rows: number, x: Vector, statistics: ChannelStatistics): void;
   /** y ← γ·x̂ + β, x̂ = (x − mean)/√(variance + ε). */
@@ -240,6 +242,7 @@ export function kernelOps(arena: Arena): Ops {
     maxPoolBackward({ batch, height, width, channels }, dy, at, dx) {
       wasm.maxPoolBackward(batch, height, width, channels, dy.byteOffset, at.byteOffset, dx.byteOffset);
     },
+    maxPoolAt: convolution.maxPoolAt,
     batchNormStatistics(rows, x, { mean, variance }) {
       const channels = mean.length;
       wasm.batchNormStatistics(

@@ -82,6 +82,24 @@ export function maxPool(s: PoolShape, x: Vector, y: Vector, at: Uint8Array): voi
   });
 }
 
+/** Only copies entries, so that it serves both precisions. */
+export function maxPoolAt(s: PoolShape, x: Vector, at: Uint8Array, y: Vector): void {
+  const { channels } = s;
+  const row = s.width * channels;
+  let yAt = 0;
+  for (let b = 0; b < s.batch; b++) {
+    for (let oy = 0; 2 * oy + 1 < s.height; oy++) {
+      for (let ox = 0; 2 * ox + 1 < s.width; ox++) {
+        const first = (b * s.height + 2 * oy) * row + 2 * ox * channels;
+        for (let c = 0; c < channels; c++) {
+          const which = at[yAt]!;
+          y[yAt++] = x[first + c + (which >> 1) * row + (which & 1) * channels]!;
+        }
+      }
+    }
+  }
+}
+
 export function maxPoolBackward(s: PoolShape, dy: Vector, at: Uint8Array, dx: Vector): void {
   dx.fill(0, 0, s.batch * s.height * s.width * s.channels);
   windows(s, (yAt, xAt, steps) => {

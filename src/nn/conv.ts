@@ -1,5 +1,5 @@
 import { LowlandError } from "../errors.ts";
-import { type Layer, type Shape, sizeOf } from "./layers.ts";
+import { addFirst, type Layer, type Shape, sizeOf } from "./layers.ts";
 
 /** Added to the variance before its root: the usual constant of batch normalization. */
 const EPSILON = 1e-5;
@@ -67,6 +67,31 @@ export function conv2d(filters: number, { kernel = 3 }: { kernel?: number } = {}
           ops.convBackwardWeights(shape(batch), x, dy, dw!, db!, accumulate, scratch);
           if (dx !== undefined) ops.convBackwardInput(shape(batch), dy, w!, dx, scratch);
         },
+        openTangents() {
+          const part = ops.allocate(most * sizeOf(output));
+          const noBias = ops.allocate(filters);
+          const unused = ops.allocate(filters);
+          return {
+            forward(x, xDot, yDot, batch, [w], [wDot, bDot]) {
+              ops.convForward(shape(batch), x, wDot!, bDot!, yDot, scratch);
+              if (xDot === undefined) return;
+              ops.convForward(shape(batch), xDot, w!, noBias, part, scratch);
+              addFirst(part, yDot, batch * sizeOf(output));
+            },
+            backward({ x, xDot }, dy, dyDot, into, batch, [w], [wDot], [wOut, bOut], accumulate) {
+              ops.convBackwardWeights(shape(batch), x, dyDot, wOut!, bOut!, accumulate, scratch);
+              if (xDot !== undefined) {
+                ops.convBackwardWeights(shape(batch), xDot, dy, wOut!, unused, true, scratch);
+              }
+              if (into === undefined) return;
+              const { dx, dxDot } = into;
+              ops.convBackwardInput(shape(batch), dyDot, w!, dxDot, scratch);
+              ops.convBackwardInput(shape(batch), dy, wDot!, dx, scratch);
+              addFirst(dx, dxDot, batch * sizeOf(input));
+              ops.convBackwardInput(shape(batch), dy, w!, dx, scratch);
+            },
+          };
+        },
       };
     },
   };
@@ -105,6 +130,17 @@ export function maxPool(size: 2): Layer {
         backward(_x, _y, dy, dx, batch) {
           if (dx !== undefined) ops.maxPoolBackward({ batch, height, width, channels }, dy, at, dx);
         },
+        openTangents: () => ({
+          forward(_x, xDot, yDot, batch) {
+            if (xDot === undefined) yDot.fill(0);
+            else ops.maxPoolAt({ batch, height, width, channels }, xDot, at, yDot);
+          },
+          backward(_at, dy, dyDot, into, batch) {
+            if (into === undefined) return;
+            ops.maxPoolBackward({ batch, height, width, channels }, dyDot, at, into.dxDot);
+            ops.maxPoolBackward({ batch, height, width, channels }, dy, at, into.dx);
+          },
+        }),
       };
     },
   };
@@ -136,6 +172,7 @@ export function batchNorm(): Layer {
       const mean = ops.allocate(channels);
       const variance = ops.allocate(channels);
       const statistics = { mean, variance };
+      const deviationOf = (channel: number): number => Math.sqrt(variance[channel]! + EPSILON);
       let constant = false;
       return {
         statistics: [mean, variance],
@@ -160,6 +197,50 @@ export function batchNorm(): Layer {
             mode,
           );
         },
+        openTangents: () => ({
+          // y = γ·x̂ + β, x̂ = (x − μ)/s, μ and s constants
+          forward(x, xDot, yDot, batch, [gamma], [gammaDot, betaDot]) {
+            for (let c = 0; c < channels; c++) {
+              const [mu, inverse] = [mean[c]!, 1 / deviationOf(c)];
+              const [scale, scaleDot, shiftDot] = [
+                gamma![c]! * inverse,
+                gammaDot![c]! * inverse,
+                betaDot![c]!,
+              ];
+              for (let i = c; i < batch * places * channels; i += channels) {
+                yDot[i] = scaleDot * (x[i]! - mu) + shiftDot + (xDot === undefined ? 0 : scale * xDot[i]!);
+              }
+            }
+          },
+          backward(
+            { x, xDot },
+            dy,
+            dyDot,
+            into,
+            batch,
+            [gamma],
+            [gammaDot],
+            [gammaOut, betaOut],
+            accumulate,
+          ) {
+            for (let c = 0; c < channels; c++) {
+              const [mu, inverse] = [mean[c]!, 1 / deviationOf(c)];
+              const [scale, scaleDot] = [gamma![c]! * inverse, gammaDot![c]! * inverse];
+              let ofGamma = 0;
+              let ofBeta = 0;
+              for (let i = c; i < batch * places * channels; i += channels) {
+                const [g, gDot] = [dy[i]!, dyDot[i]!];
+                ofGamma += gDot * (x[i]! - mu) + (xDot === undefined ? 0 : g * xDot[i]!);
+                ofBeta += gDot;
+                if (into === undefined) continue;
+                into.dxDot[i] = scale * gDot + scaleDot * g;
+                into.dx[i] = scale * g;
+              }
+              gammaOut![c] = (accumulate ? gammaOut![c]! : 0) + ofGamma * inverse;
+              betaOut![c] = (accumulate ? betaOut![c]! : 0) + ofBeta;
+            }
+          },
+        }),
       };
     },
   };

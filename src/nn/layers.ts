@@ -1,5 +1,6 @@
 import type { Ops } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
+import { axpy } from "../kernels/vector.ts";
 
 /** Extents of one example: [features] or [height, width, channels]. */
 export type Shape = readonly number[];
@@ -32,6 +33,47 @@ export interface OpenLayer {
     gradients: readonly Vector[],
     accumulate: boolean,
   ): void;
+  /** What exact Hessian-vector products need beyond the two passes; buffers are allocated here, by the first product. */
+  openTangents(): TangentPasses;
+}
+
+/**
+ * Derivatives of both passes along a direction θ̇ of the parameters (Pearlmutter's R operator); a dot marks the derivative
+ * of what it stands on. At kinks and ties each follows the branch that `forward` took. Layers that normalize over the
+ * minibatch do so by constants.
+ *
+ * @see Pearlmutter, "Fast exact multiplication by the Hessian", 1994
+ */
+export interface TangentPasses {
+  /** Writes ẏ, after `forward`; ẋ is missing where the input is a constant. In place as `forward` is. */
+  forward(
+    x: Vector,
+    xDot: Vector | undefined,
+    yDot: Vector,
+    batch: number,
+    params: readonly Vector[],
+    directions: readonly Vector[],
+  ): void;
+  /**
+   * Adds or writes the derivative of the parameters' gradients to `products` and, where `dx` is given, writes the gradient
+   * of the input and its derivative. In place as `backward` is.
+   */
+  backward(
+    at: { x: Vector; xDot: Vector | undefined; y: Vector; yDot: Vector },
+    dy: Vector,
+    dyDot: Vector,
+    into: { dx: Vector; dxDot: Vector } | undefined,
+    batch: number,
+    params: readonly Vector[],
+    directions: readonly Vector[],
+    products: readonly Vector[],
+    accumulate: boolean,
+  ): void;
+}
+
+/** y ← y + x over the first `count` entries. */
+export function addFirst(x: Vector, y: Vector, count: number): void {
+  axpy(1, x.subarray(0, count), y.subarray(0, count));
 }
 
 /** A layer of a network: shapes and parameters, and how to open it on one precision's operations. */
@@ -68,7 +110,7 @@ export function dense(outputs: number): Layer {
       { name: "w", shape: [outputs, sizeOf(input)], kind: "weight", fanIn: sizeOf(input) },
       { name: "b", shape: [outputs], kind: "bias" },
     ],
-    open({ ops, input }) {
+    open({ ops, batch: most, input }) {
       const inputs = sizeOf(input);
       return {
         forward(x, y, batch, [w, b]) {
@@ -79,12 +121,43 @@ export function dense(outputs: number): Layer {
           ops.denseBackwardWeights(shape, x, dy, dw!, db!, accumulate);
           if (dx !== undefined) ops.denseBackwardInput(shape, dy, w!, dx);
         },
+        openTangents() {
+          const scratch = ops.allocate(most * outputs);
+          const noBias = ops.allocate(outputs);
+          const unused = ops.allocate(outputs);
+          return {
+            forward(x, xDot, yDot, batch, [w], [wDot, bDot]) {
+              const shape = { batch, inputs, outputs };
+              ops.denseForward(shape, x, wDot!, bDot!, yDot);
+              if (xDot === undefined) return;
+              ops.denseForward(shape, xDot, w!, noBias, scratch);
+              addFirst(scratch, yDot, batch * outputs);
+            },
+            backward({ x, xDot }, dy, dyDot, into, batch, [w], [wDot], [wOut, bOut], accumulate) {
+              const shape = { batch, inputs, outputs };
+              ops.denseBackwardWeights(shape, x, dyDot, wOut!, bOut!, accumulate);
+              if (xDot !== undefined) ops.denseBackwardWeights(shape, xDot, dy, wOut!, unused, true);
+              if (into === undefined) return;
+              const { dx, dxDot } = into;
+              ops.denseBackwardInput(shape, dyDot, w!, dxDot);
+              ops.denseBackwardInput(shape, dy, wDot!, dx);
+              addFirst(dx, dxDot, batch * inputs);
+              ops.denseBackwardInput(shape, dy, w!, dx);
+            },
+          };
+        },
       };
     },
   };
 }
 
 type Activation = "sigmoid" | "tanh" | "relu";
+
+/** f″/f′ as a function of y = f(x), where it is not zero. */
+const BENDS: Readonly<Partial<Record<Activation, (y: number) => number>>> = {
+  sigmoid: (y) => 1 - 2 * y,
+  tanh: (y) => -2 * y,
+};
 
 function activation(name: Activation): Layer {
   return {
@@ -96,9 +169,21 @@ function activation(name: Activation): Layer {
       const size = sizeOf(input);
       const forward = ops[name];
       const backward = ops[`${name}Backward`];
+      const bend = BENDS[name];
       return {
         forward: (x, y, batch) => forward(x, y, batch * size),
         backward: (_x, y, dy, _dx, batch) => backward(y, dy, batch * size),
+        openTangents: () => ({
+          forward: (y, _xDot, yDot, batch) => backward(y, yDot, batch * size),
+          backward({ y, yDot }, dy, dyDot, _into, batch) {
+            const count = batch * size;
+            backward(y, dyDot, count);
+            if (bend !== undefined) {
+              for (let i = 0; i < count; i++) dyDot[i] = dyDot[i]! + bend(y[i]!) * yDot[i]! * dy[i]!;
+            }
+            backward(y, dy, count);
+          },
+        }),
       };
     },
   };

@@ -119,3 +119,10 @@ describe("sequential", () => {
     }
   });
 });
+
+it("refuses activations that would overwrite what is still needed", () => {
+  expect(() => sequential([13], [dense(9), tanh(), sigmoid(), dense(7)], SPREAD)).toThrow(
+    "sigmoid overwrites its input, which tanh needs for its gradient; put another layer before it",
+  );
+  expect(() => sequential([13], [relu(), dense(7)], SPREAD)).toThrow("relu overwrites its input");
+});

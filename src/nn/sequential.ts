@@ -1,7 +1,8 @@
+import { LowlandError } from "../errors.ts";
 import type { Ops } from "../kernels/ops.ts";
 import { type Layout, layoutOf, type Vector } from "../kernels/types.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
-import { type Layer, type Shape, sizeOf } from "./layers.ts";
+import { type Layer, type Shape, sizeOf, type TangentPasses } from "./layers.ts";
 
 /** How initial parameters are drawn. */
 export type Initialization =
@@ -17,6 +18,14 @@ interface PartOptions {
   readonly scale: number;
   readonly accumulate: boolean;
   readonly frozen: boolean;
+}
+
+/** What products need beside the buffers of `run`. */
+interface Tangents {
+  readonly passes: readonly TangentPasses[];
+  /** Derivatives of the values and of their gradients; none of the input, a constant. */
+  readonly values: readonly (Vector | undefined)[];
+  readonly gradients: readonly (Vector | undefined)[];
 }
 
 /** A network with the buffers for minibatches of at most one size. */
@@ -40,6 +49,26 @@ export interface OpenNetwork {
       statistics?: Vector | undefined;
     },
   ): { loss: number; correct: number };
+  /**
+   * Writes or adds scale · H·direction to `product`, exactly: H is the Hessian of the sum that `run` returns, with
+   * statistics over the minibatch as constants, and at kinks that of the branch taken. Costs about as much as three runs
+   * with a gradient, half as much where the first layer dominates.
+   *
+   * @param statistics what to normalize by; needed where the network has statistics
+   */
+  hessianVectorProduct(
+    params: Vector,
+    labels: Uint8Array,
+    count: number,
+    options: {
+      direction: Vector;
+      product: Vector;
+      x?: Vector;
+      scale?: number;
+      accumulate?: boolean;
+      statistics?: Vector | undefined;
+    },
+  ): void;
   /** Copies what the last run normalized by into `out` (length `statisticsSize`). */
   readStatistics(out: Vector): void;
 }
@@ -62,6 +91,8 @@ export interface Network {
 /**
  * Stacks layers on an input shape; the last layer's outputs are the logits.
  *
+ * @throws {LowlandError} E_CONFIG if an activation comes first or follows another: both would overwrite what is still
+ * needed
  * @example
  * sequential([784], [dense(20), sigmoid(), dense(10)], { kind: "normal", stddev: 0.01 }) // 15,910 parameters
  */
@@ -70,6 +101,14 @@ export function sequential(
   layers: readonly Layer[],
   initialization: Initialization,
 ): Network {
+  layers.forEach((layer, i) => {
+    if (layer.inPlace && (i === 0 || layers[i - 1]!.inPlace)) {
+      throw new LowlandError(
+        "E_CONFIG",
+        `${layer.name} overwrites its input, ${i === 0 ? "the network's" : `which ${layers[i - 1]!.name} needs for its gradient`}; put another layer before it`,
+      );
+    }
+  });
   const shapes: Shape[] = [inputShape];
   for (const layer of layers) shapes.push(layer.output(shapes.at(-1)!));
   crop(layers, shapes);
@@ -173,8 +212,84 @@ export function sequential(
         }
         return result;
       };
+      /** Buffers in which layers that work in place share their output's with their input's. */
+      const buffersLike = (own: readonly (Vector | undefined)[]): (Vector | undefined)[] => {
+        const like = new Map<Vector, Vector>();
+        return own.map((vector, i) => {
+          if (i === 0 || vector === undefined) return undefined;
+          const buffer = like.get(vector) ?? allocate(shapes[i]!);
+          like.set(vector, buffer);
+          return buffer;
+        });
+      };
+      let tangents: Tangents | undefined;
+      const tangentsOf = (): Tangents => {
+        tangents ??= {
+          passes: opened.map((layer) => layer.openTangents()),
+          values: buffersLike(values),
+          gradients: buffersLike(gradients),
+        };
+        return tangents;
+      };
+      /** `hessianVectorProduct` for as many examples as the buffers hold. */
+      const productPart = (
+        x: Vector,
+        labels: Uint8Array,
+        count: number,
+        directions: readonly Vector[][],
+        { weights, outputs, scale, accumulate }: PartOptions,
+      ): void => {
+        const { passes, values: dots, gradients: gradientDots } = tangentsOf();
+        const inputOf = (i: number): Vector => (i === 0 ? x : values[i]!);
+        opened.forEach((layer, i) => {
+          layer.forward(inputOf(i), values[i + 1]!, count, weights[i]!, true);
+          passes[i]!.forward(inputOf(i), dots[i], dots[i + 1]!, count, weights[i]!, directions[i]!);
+        });
+        const logits = values.at(-1)!;
+        ops.softmaxCrossEntropy(logits, labels, count, classes, scale);
+        let dy = logits;
+        let dyDot = dots.at(-1)!;
+        softmaxTangent(dy, dyDot, labels, count, classes, scale);
+        for (let i = layers.length - 1; i >= 0; i--) {
+          const own = layers[i]!.inPlace;
+          const into =
+            i === 0 ? undefined : { dx: own ? dy : gradients[i]!, dxDot: own ? dyDot : gradientDots[i]! };
+          passes[i]!.backward(
+            { x: inputOf(i), xDot: dots[i], y: values[i + 1]!, yDot: dots[i + 1]! },
+            dy,
+            dyDot,
+            into,
+            count,
+            weights[i]!,
+            directions[i]!,
+            outputs![i]!,
+            accumulate,
+          );
+          if (into !== undefined) [dy, dyDot] = [into.dx, into.dxDot];
+        }
+      };
       return {
         input: values[0]!,
+        hessianVectorProduct(
+          params,
+          labels,
+          count,
+          { direction, product, x = values[0]!, scale = 1, accumulate = false, statistics },
+        ) {
+          if (statistics !== undefined) eachPart(statistics, statisticsOf, (part, own) => own.set(part));
+          const directions = viewsOf(direction);
+          const options = { weights: views(params), outputs: views(product), scale, frozen: true };
+          for (let start = 0; start < count; start += batch) {
+            const end = Math.min(start + batch, count);
+            productPart(
+              x.subarray(start * inputSize, end * inputSize),
+              labels.subarray(start, end),
+              end - start,
+              directions,
+              { ...options, accumulate: accumulate || start > 0 },
+            );
+          }
+        },
         run(
           params,
           labels,
@@ -208,6 +323,29 @@ export function sequential(
       };
     },
   };
+}
+
+/**
+ * Replaces ż, the derivative of the logits, by that of the gradient dz = scale·(p − onehot) that softmax cross-entropy
+ * leaves: scale·p∘(ż − pᵀż).
+ */
+function softmaxTangent(
+  dz: Vector,
+  zDot: Vector,
+  labels: Uint8Array,
+  rows: number,
+  classes: number,
+  scale: number,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const first = row * classes;
+    const probability = (c: number): number => dz[first + c]! / scale + (c === labels[row] ? 1 : 0);
+    let mean = 0;
+    for (let c = 0; c < classes; c++) mean += probability(c) * zDot[first + c]!;
+    for (let c = 0; c < classes; c++) {
+      zDot[first + c] = scale * probability(c) * (zDot[first + c]! - mean);
+    }
+  }
 }
 
 /** Shrinks the outputs of croppable layers, and of the entrywise ones behind them, to what is read of them. */

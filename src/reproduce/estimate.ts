@@ -39,8 +39,8 @@ export interface Rates {
   readonly gradients: Readonly<Record<string, number>>;
 }
 
-/** Gradients that an eigenvalue and a trace typically take: power iteration stops soon on small networks only. */
-const SPECTRUM = { small: { eigenvalue: 20, trace: 100 }, convolutional: { eigenvalue: 400, trace: 150 } };
+/** Gradients that an eigenvalue and a trace typically take, a Hessian-vector product counting as two. */
+const SPECTRUM = { eigenvalue: 30, trace: 120 };
 /** Accuracy is measured on a tenth of the training set so often along a run. */
 const CURVE_VALIDATIONS = 10;
 const MEASURE_SECONDS = 0.03;
@@ -133,8 +133,8 @@ function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates,
   if (sharpness === undefined) return training;
   const { radii, ascentSteps = 20, restarts = 3, trace, eigenvalues = 0, examples } = sharpness;
   const ascents = radii.length * restarts * (4 * ascentSteps + 2);
-  const spent = SPECTRUM[/\/cnn/.test(task) ? "convolutional" : "small"];
-  const point = ascents + radii.length + spent.eigenvalue + (trace ? spent.trace : 0) + 80 * eigenvalues;
+  const spectrum = SPECTRUM.eigenvalue + (trace ? SPECTRUM.trace : 0) + 80 * eigenvalues;
+  const point = ascents + radii.length + spectrum;
   const { equalLoss } = plan.sharpness;
   const equal = equalLoss === undefined ? 0 : point + equalLoss.looks;
   return training + (sharpness.steps.length * point + equal) * own.thousand * (examples / 1000);

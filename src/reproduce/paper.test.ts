@@ -76,17 +76,26 @@ describe("paperPlan", () => {
 });
 
 describe("baselineOf", () => {
-  it("spends the count on learning rates alone, or on learning rates times radii", () => {
-    expect(baselineOf("sgd", "none", 3).candidates).toEqual(["sgd:lr=0.03", "sgd:lr=0.3", "sgd:lr=3"]);
-    expect(baselineOf("adam", "sam", 4)).toEqual({
+  it("spends the count on learning rates alone, or on a third as many with three radii each", () => {
+    expect(baselineOf("sgd", "none", 3).candidates).toEqual(["sgd:lr=0.02", "sgd:lr=0.4", "sgd:lr=8"]);
+    expect(baselineOf("adam", "sam", 6)).toEqual({
       name: "Adam + SAM",
       candidates: [
-        "adam:lr=0.001+sam:rho=0.02",
-        "adam:lr=0.001+sam:rho=0.2",
-        "adam:lr=0.03+sam:rho=0.02",
-        "adam:lr=0.03+sam:rho=0.2",
+        "adam:lr=0.0003+sam:rho=0.0125",
+        "adam:lr=0.0003+sam:rho=0.05",
+        "adam:lr=0.0003+sam:rho=0.2",
+        "adam:lr=0.1+sam:rho=0.0125",
+        "adam:lr=0.1+sam:rho=0.05",
+        "adam:lr=0.1+sam:rho=0.2",
       ],
     });
+  });
+
+  it("keeps to the default radius where three do not divide the count", () => {
+    expect(baselineOf("adam", "gam-fd", 2).candidates).toEqual([
+      "adam:lr=0.0003+gam-fd:rho=0.2",
+      "adam:lr=0.1+gam-fd:rho=0.2",
+    ]);
   });
 });
 

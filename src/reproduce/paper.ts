@@ -83,7 +83,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
     tasks: ["mnist/mlp", "mnist/mlp-relu", "fashion-mnist/mlp", "mnist/cnn"],
     steps: [100, 1000],
     seeds: 3,
-    candidates: 2,
+    candidates: 4,
     tuningSeeds: 1,
     sharpness: {
       radii: RADII,
@@ -92,7 +92,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       restarts: 1,
       except: { models: CONVOLUTIONAL, examples: 128 },
       baselines: ["Adam", "Adam + SAM"],
-      equalLoss: { share: 0.2, looks: 20 },
+      equalLoss: { share: 0.2, looks: 100 },
     },
   },
   day: {
@@ -103,7 +103,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
     tasks: NINE_TASKS,
     steps: [100, 1000],
     seeds: 10,
-    candidates: 6,
+    candidates: 18,
     tuningSeeds: 1,
     sharpness: {
       radii: RADII,
@@ -113,7 +113,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       trace: true,
       except: { models: CONVOLUTIONAL, examples: 200 },
       baselines: ["Adam", "Adam + SAM"],
-      equalLoss: { share: 0.2, looks: 20 },
+      equalLoss: { share: 0.2, looks: 100 },
     },
   },
   full: {
@@ -124,7 +124,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
     tasks: NINE_TASKS,
     steps: [100, 1000],
     seeds: 20,
-    candidates: 8,
+    candidates: 27,
     tuningSeeds: 2,
     sharpness: {
       radii: RADII,
@@ -134,7 +134,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       trace: true,
       except: { models: CONVOLUTIONAL, examples: 500, restarts: 1 },
       baselines: ["Adam", "Adam + SAM", "Adam + GSAM", "Adam + GAM"],
-      equalLoss: { share: 0.2, looks: 50 },
+      equalLoss: { share: 0.2, looks: 100 },
     },
   },
 };
@@ -154,19 +154,19 @@ const SEARCHED = {
   gam: ["gam:rho=0.05,alpha=1", "gam:rho=0.2,alpha=0.3", "gam:rho=0.2,alpha=1"],
 } as const;
 
-/** Learning rates of the baselines: the ends of a logarithmic grid. */
+/** Learning rates of the baselines: the ends of a logarithmic grid, so far apart that the best one lies inside. */
 const RATES: Readonly<Record<string, readonly [number, number]>> = {
-  sgd: [0.03, 3],
-  nesterov: [0.01, 1],
-  adam: [0.001, 0.03],
-  adamw: [0.001, 0.03],
+  sgd: [0.02, 8],
+  nesterov: [0.004, 2],
+  adam: [3e-4, 0.1],
+  adamw: [3e-4, 0.1],
 };
 
-/** Radii of the explicit regularizers: the ends of a logarithmic grid around the default. GAM as released: four gradients. */
-const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number]>> = {
-  sam: [0.02, 0.2],
-  gsam: [0.02, 0.2],
-  "gam-fd": [0.05, 0.5],
+/** Radii of the explicit regularizers: a quarter of the default, the default, four times it. GAM as released: four gradients. */
+const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number, number]>> = {
+  sam: [0.0125, 0.05, 0.2],
+  gsam: [0.0125, 0.05, 0.2],
+  "gam-fd": [0.05, 0.2, 0.8],
 };
 
 /** The paper's experiment, at one of several sizes. */
@@ -235,26 +235,21 @@ function metaRunsOf(
 }
 
 /**
- * One baseline with `count` settings to choose from, the same number for all: learning rates alone, or fewer of them,
- * each with several radii. The number of radii is the largest divisor of `count` up to its square root.
+ * One baseline with `count` settings to choose from, the same number for all: learning rates alone; or, with an explicit
+ * regularizer, a third as many, each with three radii. Where `count` is no multiple of three, as many learning rates with
+ * the default radius.
  */
 export function baselineOf(optimizer: string, regularizer: string, count: number): PlannedBaseline {
   const name = methodName(optimizer, regularizer);
-  const rates = RATES[optimizer]!;
-  const radii = EXPLICIT_RADII[regularizer];
-  const radiusCount = radii === undefined ? 1 : divisorUpToRoot(count);
-  const candidates = logGrid(rates, count / radiusCount).flatMap((lr) =>
+  const explicit = EXPLICIT_RADII[regularizer];
+  const radii = explicit === undefined || count % 3 === 0 ? explicit : [explicit[1]];
+  const rates = logGrid(RATES[optimizer]!, count / (radii?.length ?? 1));
+  const candidates = rates.flatMap((lr) =>
     radii === undefined
       ? [`${optimizer}:lr=${lr}`]
-      : logGrid(radii, radiusCount).map((rho) => `${optimizer}:lr=${lr}+${regularizer}:rho=${rho}`),
+      : radii.map((rho) => `${optimizer}:lr=${lr}+${regularizer}:rho=${rho}`),
   );
   return { name, candidates: candidates as [string, ...string[]] };
-}
-
-function divisorUpToRoot(count: number): number {
-  let divisor = Math.floor(Math.sqrt(count));
-  while (count % divisor !== 0) divisor--;
-  return divisor;
 }
 
 /** Numbers evenly spaced in their logarithm, to two digits; the middle where there is only one. */

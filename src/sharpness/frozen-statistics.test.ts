@@ -95,7 +95,7 @@ describe("an objective with batch normalization", () => {
     expect([...gradient]).toEqual([...expected]);
   });
 
-  it("is evaluated off the point only frozen, by every regularizer and every measure", () => {
+  it("is evaluated off the point only frozen, by every regularizer and every measure", async () => {
     const off: number[] = [];
     const watched = countGradients({
       layout: objective.layout,
@@ -110,7 +110,7 @@ describe("an objective with batch normalization", () => {
       regularizer.apply(watched).lossAndGradient(params, batch, gradient);
     }
     pga(watched, params, { quantity: "gradientNorm", radius: 0.1, key: batch, steps: 2 });
-    topEigenvalue(watched, params, { key: batch, maxIterations: 2 });
+    await topEigenvalue(watched, params, { key: batch, maxProducts: 2 });
     expect(off).toEqual([]);
     expect(watched.gradients).toBeGreaterThan(20);
   });

@@ -96,7 +96,7 @@ export async function measureSharpness(
     signal?.throwIfAborted();
   };
 
-  const top = topEigenvalue(counted, params, { key: spectrumKey });
+  const top = await topEigenvalue(counted, params, { key: spectrumKey, ...(signal && { signal }) });
   await breathe();
 
   const ascend = ascents(counted);

@@ -60,26 +60,42 @@ export function classificationTask(
     const ops = precision === "float32" ? kernelOps(arena) : referenceOps;
     const opened = network.open(ops, batch);
     // vectors from outside kernel memory are copied in and out
-    let inside: { params: Vector; gradient: Vector } | undefined;
+    const inside = new Map<string, Vector>();
+    const borrowed = (role: string, vector: Vector): Vector => {
+      if (precision === "float64" || inKernelMemory(vector)) return vector;
+      const own = inside.get(role) ?? ops.allocate(layout.size);
+      inside.set(role, own);
+      own.set(vector);
+      return own;
+    };
+    const returned = (own: Vector | undefined, vector: Vector | undefined): void => {
+      if (own !== undefined && own !== vector) vector!.set(own);
+    };
     const run: OpenNetwork["run"] = (params, labels, count, options = {}) => {
-      const foreign = precision === "float32" && !inKernelMemory(params);
       const { gradient } = options;
-      const gradientForeign = precision === "float32" && gradient !== undefined && !inKernelMemory(gradient);
-      if (!foreign && !gradientForeign) return opened.run(params, labels, count, options);
-      inside ??= { params: ops.allocate(layout.size), gradient: ops.allocate(layout.size) };
-      if (foreign) inside.params.set(params);
-      if (gradientForeign && options.accumulate) inside.gradient.set(gradient);
-      const result = opened.run(foreign ? inside.params : params, labels, count, {
+      const own = gradient && borrowed("gradient", gradient);
+      const result = opened.run(borrowed("params", params), labels, count, {
         ...options,
-        ...(gradientForeign && { gradient: inside.gradient }),
+        ...(own && { gradient: own }),
       });
-      if (gradientForeign) gradient.set(inside.gradient);
+      returned(own, gradient);
       return result;
+    };
+    const hessianVectorProduct: OpenNetwork["hessianVectorProduct"] = (params, labels, count, options) => {
+      const product = borrowed("gradient", options.product);
+      const direction = borrowed("direction", options.direction);
+      opened.hessianVectorProduct(borrowed("params", params), labels, count, {
+        ...options,
+        direction,
+        product,
+      });
+      returned(product, options.product);
     };
     return {
       ops,
       input: opened.input,
       run,
+      hessianVectorProduct,
       batch: undefined,
       split: undefined,
       readStatistics: opened.readStatistics,
@@ -208,51 +224,74 @@ export function classificationTask(
       };
       const keep = count * size * 4 <= FIXED_SET_BYTES;
       let unpacked: { x: Vector; labels: Uint8Array } | undefined;
-      const frozen = (statisticsAt: (params: Vector) => Vector | undefined): Objective => ({
+      /** Goes through the set in parts of what the buffers hold, x being the pixels of `length` examples. */
+      const eachPart = (
+        params: Vector,
+        use: (
+          runner: Runner,
+          part: { x: Vector; labels: Uint8Array; length: number; first: boolean },
+        ) => void,
+      ): void => {
+        const runner = runnerFor(params, Math.min(chunk, count));
+        runner.normalizedAt = undefined;
+        if (keep && unpacked?.x.constructor !== params.constructor) {
+          const x = runner.ops.allocate(count * size);
+          const labels = new Uint8Array(count);
+          for (let start = 0; start < count; start += chunk) {
+            const length = Math.min(chunk, count - start);
+            unpack(
+              dataset,
+              (i) => which(start + i),
+              length,
+              runner.ops,
+              x.subarray(start * size),
+              labels.subarray(start),
+            );
+          }
+          unpacked = { x, labels };
+        }
+        for (let start = 0; start < count; start += chunk) {
+          const length = Math.min(chunk, count - start);
+          let labels = runner.labels;
+          let x = runner.input;
+          if (keep && unpacked !== undefined) {
+            x = unpacked.x.subarray(start * size);
+            labels = unpacked.labels.subarray(start);
+          } else {
+            unpack(dataset, (i) => which(start + i), length, runner.ops, x, labels);
+            runner.batch = undefined;
+          }
+          use(runner, { x, labels: labels.subarray(0, length), length, first: start === 0 });
+        }
+      };
+      const scale = 1 / count;
+      const frozen = (statisticsAt: (params: Vector) => Vector | undefined, exact: boolean): Objective => ({
         layout,
         lossAndGradient(params, _batch, gradient) {
           const statistics = statisticsAt(params);
-          const runner = runnerFor(params, Math.min(chunk, count));
-          runner.normalizedAt = undefined;
-          if (keep && unpacked?.x.constructor !== params.constructor) {
-            const x = runner.ops.allocate(count * size);
-            const labels = new Uint8Array(count);
-            for (let start = 0; start < count; start += chunk) {
-              const length = Math.min(chunk, count - start);
-              unpack(
-                dataset,
-                (i) => which(start + i),
-                length,
-                runner.ops,
-                x.subarray(start * size),
-                labels.subarray(start),
-              );
-            }
-            unpacked = { x, labels };
-          }
           let loss = 0;
-          for (let start = 0; start < count; start += chunk) {
-            const length = Math.min(chunk, count - start);
-            let labels = runner.labels;
-            let x = runner.input;
-            if (keep && unpacked !== undefined) {
-              x = unpacked.x.subarray(start * size);
-              labels = unpacked.labels.subarray(start);
-            } else {
-              unpack(dataset, (i) => which(start + i), length, runner.ops, x, labels);
-              runner.batch = undefined;
-            }
-            const options = { x, gradient, scale: 1 / count, accumulate: start > 0, statistics };
-            loss += runner.run(params, labels.subarray(0, length), length, options).loss;
-          }
+          eachPart(params, (runner, { x, labels, length, first }) => {
+            const options = { x, gradient, scale, accumulate: !first, statistics };
+            loss += runner.run(params, labels, length, options).loss;
+          });
           return loss / count;
         },
+        ...(exact && {
+          hessianVectorProduct(params: Vector, _batch: Key, direction: Vector, product: Vector) {
+            const statistics = statisticsAt(params);
+            eachPart(params, (runner, { x, labels, length, first }) => {
+              const options = { direction, product, x, scale, accumulate: !first, statistics };
+              runner.hessianVectorProduct(params, labels, length, options);
+            });
+          },
+        }),
       });
-      const objective = frozen(fixedStatistics);
+      // where statistics move with the parameters, only what is frozen has products
+      const objective = frozen(fixedStatistics, network.statisticsSize === 0);
       if (network.statisticsSize > 0) {
         objective.freeze = (params) => {
           const statistics = fixedStatistics(params);
-          return frozen(() => statistics);
+          return frozen(() => statistics, true);
         };
       }
       fixedObjectives.set(id, objective);
@@ -290,6 +329,7 @@ interface Runner {
   readonly ops: Ops;
   readonly input: Vector;
   readonly run: OpenNetwork["run"];
+  readonly hessianVectorProduct: OpenNetwork["hessianVectorProduct"];
   readonly labels: Uint8Array;
   readonly readStatistics: OpenNetwork["readStatistics"];
   split: Split | undefined;
