@@ -3,11 +3,13 @@ import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { Job, NamedMethod } from "../evaluation/jobs.ts";
 import type { Results } from "../evaluation/results.ts";
+import { convergenceNotes } from "../evaluation/summaries.ts";
 import { dataNotes, withDataLabels } from "../report/datasets.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print } from "./context.ts";
 import {
   dataDirFlag,
+  distinct,
   excludeForce,
   extendFlag,
   integer,
@@ -30,11 +32,16 @@ import {
 const gridFlags = {
   optimizer: {
     kind: "parsed",
-    parse: splitSpecs,
+    parse: distinct(splitSpecs, "optimizers"),
     brief: "Optimizers, comma-separated; with an explicit regularizer as adam+sam:rho=0.05",
     placeholder: "spec",
   },
-  task: { kind: "parsed", parse: splitSpecs, brief: "Tasks, comma-separated", placeholder: "task" },
+  task: {
+    kind: "parsed",
+    parse: distinct(splitSpecs, "tasks"),
+    brief: "Tasks, comma-separated",
+    placeholder: "task",
+  },
   seeds: {
     kind: "parsed",
     parse: seeds,
@@ -104,7 +111,7 @@ function eigenvalueCount(text: string): number {
 const stepsFlag = (fallback: string) =>
   ({
     kind: "parsed",
-    parse: list(integer(0)),
+    parse: distinct(list(integer(0)), "numbers of steps"),
     default: fallback,
     brief: "Numbers of inner steps after which to measure, comma-separated",
     placeholder: "n",
@@ -118,6 +125,7 @@ export const evaluate: Command<CliContext> = buildCommand({
   async func(this: CliContext, flags: EvaluateFlags): Promise<void> {
     const results = await measure(this, flags, { kind: "evaluate", title: "Evaluation" });
     if (!flags.json) printTables(this, results, ({ evaluations }) => [evaluationTable(evaluations)]);
+    refuseAllDiverged(results, flags);
   },
 });
 
@@ -195,14 +203,17 @@ export const sharpness: Command<CliContext> = buildCommand({
         ...(atLoss !== undefined && { atLoss: { losses: [...new Set(atLoss)], every: atLossEvery } }),
       },
     });
-    if (flags.json) return;
-    printTables(this, results, ({ evaluations, sharpness, sharpnessAtLoss = [] }) => [
-      evaluationTable(evaluations),
-      sharpnessTable(sharpness),
-      sharpnessAtLoss.length > 0 ? atLossTable(sharpnessAtLoss) : undefined,
-      spectrumTable(sharpness, sharpnessAtLoss),
-      landscapeTable(sharpness),
-    ]);
+    if (!flags.json) {
+      printTables(this, results, ({ evaluations, sharpness, sharpnessAtLoss = [] }) => [
+        evaluationTable(evaluations),
+        sharpnessTable(sharpness),
+        sharpnessAtLoss.length > 0 ? atLossTable(sharpnessAtLoss) : undefined,
+        spectrumTable(sharpness, sharpnessAtLoss),
+        landscapeTable(sharpness),
+        ...convergenceNotes([...sharpness, ...sharpnessAtLoss]),
+      ]);
+    }
+    refuseAllDiverged(results, flags);
   },
 });
 
@@ -229,9 +240,11 @@ async function measure(
   const { gridJobs, recordsOf, runSecondsOf } = await import("../evaluation/jobs.ts");
   const { runGrid } = await import("../evaluation/grid.ts");
   const { provenance } = await import("./run-info.ts");
+  const { identityOf } = await import("../evaluation/identity.ts");
   const { openResults } = await import("../evaluation/results-directory.ts");
   excludeForce(flags);
   const started = performance.now();
+  const origin = provenance(context.argv);
   const { task: tasks, steps, seeds: seedList, dataDir } = flags;
   const methods: NamedMethod[] = flags.optimizer.map((spec) => ({ name: spec, spec }));
   const jobs = gridJobs({
@@ -241,8 +254,17 @@ async function measure(
     seeds: seedList,
     ...(what.sharpness && { sharpness: what.sharpness }),
   });
-  const settings = { tasks, optimizers: flags.optimizer, steps, seeds: seedList, ...what.sharpness };
-  const directory = flags.out === undefined ? undefined : openResults(flags.out, settings, flags);
+  const settings = {
+    kind: what.kind,
+    tasks,
+    optimizers: flags.optimizer,
+    steps,
+    seeds: seedList,
+    ...what.sharpness,
+  };
+  const identity = identityOf(flags.optimizer, tasks, origin);
+  const directory =
+    flags.out === undefined ? undefined : openResults(flags.out, settings, { ...flags, identity });
   const progress = new Progress(what.kind, { unit: "runs", total: jobs.length, stream: context.stderr });
   let done: Awaited<ReturnType<typeof runGrid>>;
   try {
@@ -262,8 +284,8 @@ async function measure(
     schemaVersion: 1,
     kind: what.kind,
     title: what.title,
-    ...provenance(context.argv),
-    seed: 0,
+    ...origin,
+    seed: seedList[0]!,
     durationSeconds: (performance.now() - started) / 1000,
     runSeconds: runSecondsOf(done),
     settings,
@@ -277,11 +299,14 @@ async function measure(
     const { formatResults } = await import("../evaluation/results.ts");
     context.stdout.write(formatResults(results));
   }
-  if (results.evaluations.every(({ summary }) => summary.diverged === summary.seeds)) {
-    throw new LowlandError(
-      "E_DIVERGED",
-      `every run diverged (${flags.optimizer.join(", ")}); use smaller learning rates`,
-    );
-  }
   return results;
+}
+
+/** After everything is printed and written: results of nothing are a failure. */
+function refuseAllDiverged({ evaluations }: Results, { optimizer }: GridFlags): void {
+  if (!evaluations.every(({ summary }) => summary.diverged === summary.seeds)) return;
+  throw new LowlandError(
+    "E_DIVERGED",
+    `every run diverged (${optimizer.join(", ")}); use smaller learning rates`,
+  );
 }

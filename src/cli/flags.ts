@@ -83,17 +83,20 @@ export function list<T>(parse: (text: string) => T): (text: string) => T[] {
   };
 }
 
-/** Parses a list of radii: distinct numbers above 0, in the order given. */
-export function radii(text: string): number[] {
-  const values = list(positive)(text);
-  if (new Set(values).size !== values.length) throw expected("a list of distinct radii", text);
-  return values;
+/** Parses a list by `parse` and refuses it if something is in it twice: it would count as two. */
+export function distinct<T>(parse: (text: string) => readonly T[], what: string): (text: string) => T[] {
+  return (text) => {
+    const values = [...parse(text)];
+    if (new Set(values).size !== values.length) throw expected(`a list of distinct ${what}`, text);
+    return values;
+  };
 }
+
+/** Parses a list of radii: distinct numbers above 0, in the order given. */
+export const radii: (text: string) => number[] = distinct(list(positive), "radii");
 
 /** Parses seeds: `5` is the five seeds 0 to 4, `3,7` those two, `7,` that one. */
 export function seeds(text: string): number[] {
   if (!text.includes(",")) return Array.from({ length: integer(1)(text) }, (_, seed) => seed);
-  const values = list(integer(0))(text);
-  if (new Set(values).size !== values.length) throw expected("a list of distinct seeds", text);
-  return values;
+  return distinct(list(integer(0)), "seeds")(text);
 }

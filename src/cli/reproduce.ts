@@ -6,7 +6,7 @@ import type { Budget } from "../reproduce/paper.ts";
 import type { Plan } from "../reproduce/plan.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, excludeForce, extendFlag, integer, jsonFlag, list } from "./flags.ts";
+import { dataDirFlag, distinct, excludeForce, extendFlag, integer, jsonFlag, list } from "./flags.ts";
 import { formatDuration, Progress } from "./progress.ts";
 import { evaluationTable, sharpnessTable } from "./results-tables.ts";
 import { formatTable } from "./table.ts";
@@ -167,10 +167,18 @@ const paper = buildCommand({
         default: "hour",
         brief: "How much of it to run",
       },
-      source: optional(splitSpecs, "Meta-training tasks instead of the budget's, comma-separated", "task"),
-      task: optional(splitSpecs, "Tasks to evaluate on instead of the budget's, comma-separated", "task"),
+      source: optional(
+        distinct(splitSpecs, "tasks"),
+        "Meta-training tasks instead of the budget's, comma-separated",
+        "task",
+      ),
+      task: optional(
+        distinct(splitSpecs, "tasks"),
+        "Tasks to evaluate on instead of the budget's, comma-separated",
+        "task",
+      ),
       steps: optional(
-        list(integer(1)),
+        distinct(list(integer(1)), "numbers of steps"),
         "Numbers of steps to evaluate after instead of the budget's, comma-separated",
         "n",
       ),

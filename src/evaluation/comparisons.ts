@@ -1,3 +1,4 @@
+import { type Paired, pairSides } from "./effects.ts";
 import { groupBy } from "./group.ts";
 import type {
   AtLossRecord,
@@ -30,12 +31,6 @@ export interface Pair {
 /** The records that comparisons are made from. */
 export type ComparedRecords = Pick<Results, "evaluations" | "sharpness" | "sharpnessAtLoss">;
 
-/**
- * Losses, eigenvalues, gaps and norms are positive and spread by factors, not by amounts: of ten seeds one may be ten times
- * as sharp as the rest, and then decides every test of differences. They are compared by their logarithms.
- */
-const isShared = (measure: string): boolean => measure !== "testAccuracy";
-
 /** What is tested in every ball: the quantities that SAM, GSAM and GAM lower. */
 const BALL_MEASURES = ["maxLoss", "surrogateGap", "maxGradientNorm"] as const;
 
@@ -43,12 +38,8 @@ const BALL_MEASURES = ["maxLoss", "surrogateGap", "maxGradientNorm"] as const;
  * Paired tests of every pair on every task and number of steps both sides were run for, and at equal training loss where
  * that was measured. Holm's correction runs over everything returned.
  *
- * Accuracies are compared by their differences, every other measure by the differences of its logarithms, told as a share
- * (`scale`), unless one of its values is not above zero.
- *
- * Where a side has repetitions, a seed's value is the mean over them (of logarithms the geometric one), so that seeds stay
- * the unit; `agreeing` counts the repetitions that differ in the direction of the mean, the i-th of one side taken with the
- * i-th of the other.
+ * What is compared with what is the business of `pairSides`. `agreeing` counts the repetitions that differ in the direction
+ * of the mean, the i-th of one side taken with the i-th of the other.
  *
  * @example
  * compareOptimizers({ evaluations, sharpness }, [["lstm + SAM", "lstm"], ["Adam + SAM", "Adam"]]);
@@ -147,21 +138,11 @@ function testPair<S extends { readonly seed: number }>(
   if (candidates.length === 0 || baselines.length === 0) return [];
   const valuesOf = ({ seeds }: { readonly seeds: readonly S[] }) =>
     new Map(seeds.map((seed) => [seed.seed, read(seed)]));
-  const raw = [candidates.map(valuesOf), baselines.map(valuesOf)] as const;
-  const shared =
-    isShared(what.measure) &&
-    raw.flat().every((values) => [...values.values()].every((value) => value === null || value > 0));
-  const [a, b] = raw.map((sides) => (shared ? sides.map(logarithms) : sides)) as [
-    Map<number, Measured>[],
-    Map<number, Measured>[],
-  ];
-  const seeds = [...a[0]!.keys()].filter((seed) => [...a, ...b].every((values) => values.has(seed)));
-  const over = (sides: readonly Map<number, Measured>[]) =>
-    seeds.map((seed) => meanOrNull(sides.map((values) => values.get(seed) ?? null)));
-  const [left, right] = [over(a), over(b)];
-  const test = pairedTest(left, right);
-  const used = right.filter((value, i) => value !== null && left[i] !== null) as number[];
-  const baselineMean = used.length === 0 ? null : mean(shared ? used.map(Math.exp) : used);
+  const paired = pairSides(what.measure, candidates.map(valuesOf), baselines.map(valuesOf));
+  const { scale, candidate, baseline } = paired;
+  const test = pairedTest(candidate, baseline);
+  const used = baseline.filter((value, i) => value !== null && candidate[i] !== null) as number[];
+  const baselineMean = used.length === 0 ? null : mean(scale ? used.map(Math.exp) : used);
   const { source, regularizer } = pair;
   return [
     {
@@ -169,37 +150,25 @@ function testPair<S extends { readonly seed: number }>(
       candidate: nameOf(pair.candidate),
       baseline: nameOf(pair.baseline),
       baselineMean,
-      ...(shared ? { scale: "share", ...asShare(test, "meanDifference") } : test),
-      ...agreement(a, b, seeds, test.meanDifference),
+      ...(scale ? { scale, ...asShare(test, "meanDifference") } : test),
+      ...agreement(paired, test.meanDifference),
       ...(source !== undefined && { source }),
       ...(regularizer !== undefined && { regularizer }),
     },
   ];
 }
 
-function logarithms(values: ReadonlyMap<number, Measured>): Map<number, Measured> {
-  return new Map([...values].map(([seed, value]) => [seed, value === null ? null : Math.log(value)]));
-}
-
 /** In how many repetitions the difference has the sign of the mean over them; nothing if there is only one. */
 function agreement(
-  a: readonly Map<number, Measured>[],
-  b: readonly Map<number, Measured>[],
-  seeds: readonly number[],
+  { candidates, baselines }: Paired,
   difference: Measured,
 ): Pick<Comparison, "repetitions" | "agreeing"> {
-  const repetitions = Math.max(a.length, b.length);
+  const repetitions = Math.max(candidates.length, baselines.length);
   if (repetitions < 2 || difference === null) return {};
-  const differences = Array.from({ length: repetitions }, (_, i) => {
-    const of = (sides: readonly Map<number, Measured>[]) => sides[Math.min(i, sides.length - 1)]!;
-    return pairedTest(
-      seeds.map((seed) => of(a).get(seed) ?? null),
-      seeds.map((seed) => of(b).get(seed) ?? null),
-    ).meanDifference;
-  });
-  const agreeing = differences.filter(
-    (own) => own !== null && Math.sign(own) === Math.sign(difference),
-  ).length;
+  const agreeing = Array.from({ length: repetitions }, (_, i) => {
+    const of = (sides: Paired["candidates"]) => sides[Math.min(i, sides.length - 1)]!;
+    return pairedTest(of(candidates), of(baselines)).meanDifference;
+  }).filter((own) => own !== null && Math.sign(own) === Math.sign(difference)).length;
   return { repetitions, agreeing };
 }
 
@@ -209,9 +178,4 @@ function membersOf(side: Side): readonly string[] {
 
 function nameOf(side: Side): string {
   return typeof side === "string" ? side : side.name;
-}
-
-/** Null as soon as one value is missing: a seed that one repetition diverged on has no mean. */
-function meanOrNull(values: readonly Measured[]): Measured {
-  return values.every((value) => value !== null) ? mean(values) : null;
 }

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -61,6 +69,30 @@ function bits(results: readonly JobResult[]): unknown {
 }
 
 describe("runGrid", () => {
+  it("goes on from a journal that was moved together with the weights beside it", async () => {
+    const learned = lstm();
+    const metaParams = new Float32Array(learned.layout.size);
+    learned.init(key(0), metaParams);
+    const grid = (directory: string) =>
+      gridJobs({
+        tasks: [task],
+        methods: [{ name: "LSTM", spec: `learned:${join(directory, "lstm.safetensors")}` }],
+        steps: [3],
+        seeds: [0],
+      });
+    const [first, second] = [join(folder, "first"), join(folder, "second")];
+    mkdirSync(first);
+    writeFileSync(join(first, "lstm.safetensors"), encodeWeights("lstm", learned.layout, metaParams));
+    const before = await runGrid(grid(first), { journal: join(first, "jobs.jsonl") });
+    renameSync(first, second);
+    const after = await runGrid(grid(second), {
+      journal: join(second, "jobs.jsonl"),
+      onDone: () => expect.fail("nothing is left to do"),
+    });
+    expect(after[0]!.training).toEqual(before[0]!.training);
+    expect(after[0]!.job).toEqual(grid(second)[0]);
+  });
+
   it("does tasks × methods × seeds and groups them into records over seeds", async () => {
     const results = await runGrid(jobs());
     expect(results.map(({ job }) => job)).toEqual(jobs());

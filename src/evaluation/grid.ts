@@ -1,4 +1,5 @@
 import { appendFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { ioError, readTextIfAny } from "../runs/files.ts";
 import { openPool } from "../threads/pool.ts";
@@ -24,14 +25,15 @@ export interface GridOptions extends StoreOptions {
  */
 export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): Promise<JobResult[]> {
   const { threads = 1, journal, onDone, signal, ...store } = options;
-  const finished = journal === undefined ? new Map<string, JobResult>() : readJournal(journal);
-  const missing = jobs.filter((job) => !finished.has(JSON.stringify(job)));
+  const keyOf = keysIn(journal);
+  const finished = journal === undefined ? new Map<string, JobResult>() : readJournal(journal, keyOf);
+  const missing = jobs.filter((job) => !finished.has(keyOf(job)));
   let done = jobs.length - missing.length;
   const keep = (result: JobResult): void => {
     const { job } = result;
-    const line = JSON.stringify(result);
+    const line = JSON.stringify({ ...result, job: JSON.parse(keyOf(job)) });
     // as it will be read back: what is not finite is null, in this process as in one that goes on from the journal
-    finished.set(JSON.stringify(job), JSON.parse(line) as JobResult);
+    finished.set(keyOf(job), JSON.parse(line) as JobResult);
     if (journal !== undefined) append(journal, line);
     done++;
     onDone?.(done, `${job.spec} on ${job.task}, seed ${job.seed}`);
@@ -43,7 +45,7 @@ export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): 
       await inline(missing, store, keep, onDone && ((part, note) => onDone(done + part, note)), signal);
     else await pooled(missing, threads, store, keep, signal);
   }
-  return jobs.map((job) => finished.get(JSON.stringify(job))!);
+  return jobs.map((job) => ({ ...finished.get(keyOf(job))!, job }));
 }
 
 async function inline(
@@ -92,15 +94,27 @@ async function pooled(
   }
 }
 
+/**
+ * What tells jobs apart. Weights beside the journal are named relative to it, so that a directory can be moved, or named
+ * in another way, and still goes on.
+ */
+function keysIn(journal: string | undefined): (job: Job) => string {
+  const folder = journal === undefined ? undefined : `${dirname(journal)}/`;
+  return (job) => {
+    const relative = folder && job.spec.replace(`learned:${folder}`, "learned:./");
+    return JSON.stringify(relative === undefined ? job : { ...job, spec: relative });
+  };
+}
+
 /** Results of an interrupted grid, by job; a last line that was cut off is left out. */
-function readJournal(path: string): Map<string, JobResult> {
+function readJournal(path: string, keyOf: (job: Job) => string): Map<string, JobResult> {
   const results = new Map<string, JobResult>();
   const text = readTextIfAny(path) ?? "";
   if (text !== "" && !text.endsWith("\n")) append(path, "");
   for (const line of text.split("\n")) {
     try {
       const result = JSON.parse(line) as JobResult;
-      results.set(JSON.stringify(result.job), result);
+      results.set(keyOf(result.job), result);
     } catch {
       // empty, or cut off by a kill
     }

@@ -265,6 +265,10 @@ function atLossSeed({ job, training, atLoss }: JobResult, below: number): AtLoss
 function pointSeed(seed: number, measured: PointSharpness): SharpnessSeed {
   const { loss, gradientNorm, topEigenvalue, radii, trace, eigenvalues, landscape } = measured;
   const { dimensions, coordinates, losses } = landscape ?? {};
+  const iterated = { topEigenvalue, trace, eigenvalues };
+  const unconverged = (Object.keys(iterated) as (keyof typeof iterated)[]).filter(
+    (measure) => iterated[measure]?.converged === false,
+  );
   return {
     seed,
     loss,
@@ -277,5 +281,6 @@ function pointSeed(seed: number, measured: PointSharpness): SharpnessSeed {
       smallestEigenvalues: eigenvalues.smallest,
     }),
     ...(dimensions && coordinates && losses && { landscape: { dimensions, coordinates, losses } }),
+    ...(unconverged.length > 0 && { unconverged }),
   };
 }

@@ -52,14 +52,22 @@ const jointAfterPath = new RegExp(`\\+(?=(?:${names})(?:$|:)|[^+]*\\.(?:mjs|js|c
 /** After a hand-designed optimizer, where a + in a setting is followed by a digit: `lr=1e+0`. */
 const joint = /\+(?=[a-z./])/i;
 
+const isLearned = (spec: string): boolean => /^(learned|zoo):/.test(spec);
+
+/** The parts of a method's spec string: the optimizer's, and the explicit regularizer's if there is one. */
+export function splitMethod(spec: string): [optimizer: string, regularizer: string | undefined] {
+  const [optimizer = "", regularizer] = spec.split(isLearned(spec) ? jointAfterPath : joint);
+  return [optimizer, regularizer];
+}
+
 /**
  * Builds an optimizer, with or without an explicit regularizer, from a spec string.
  *
  * @throws {LowlandError} E_CONFIG for unknown names or settings, E_RUN or E_CHECKPOINT for a learned one
  */
 export async function loadMethod(spec: string): Promise<Method> {
-  const learned = /^(learned|zoo):/.test(spec);
-  const [optimizerSpec = "", regularizerSpec] = spec.split(learned ? jointAfterPath : joint);
+  const learned = isLearned(spec);
+  const [optimizerSpec, regularizerSpec] = splitMethod(spec);
   const optimizer = buildSpec(optimizerSpec, "optimizer", allOptimizers);
   return {
     spec,

@@ -10,6 +10,7 @@ import {
   writeFileAtomic,
 } from "../runs/files.ts";
 import { LOCK_FILE, lockDirectory } from "../runs/lock.ts";
+import { differenceBetween, type Identity } from "./identity.ts";
 import { formatResults, type Results } from "./results.ts";
 
 /** A directory that an evaluation leaves its results in, and its journal meanwhile. */
@@ -30,18 +31,21 @@ export interface ResultsOptions {
   readonly force?: boolean;
   /** Do only what is missing: every run that the journals hold is kept, whatever settings it was made for. */
   readonly extend?: boolean;
+  /** What the runs depend on besides the settings. */
+  readonly identity: Identity;
 }
 
 /**
  * Opens a directory for results: a new or empty one, one with an unfinished evaluation of the same settings, which
  * goes on, or one whose results are replaced with `force` or grow with `extend`.
  *
- * @throws {LowlandError} E_RUN if it holds results or anything else already, or another process uses it; E_IO
+ * @throws {LowlandError} E_RUN if it holds results or anything else already, runs that another version, other kernels or
+ * other weights made, results of another kind, or another process uses it; E_IO
  */
 export function openResults(
   path: string,
-  settings: unknown,
-  { force = false, extend = false }: ResultsOptions,
+  settings: { readonly kind: string },
+  { force = false, extend = false, identity }: ResultsOptions,
 ): ResultsDirectory {
   const settingsFile = join(path, "settings.json");
   const journal = join(path, "jobs.jsonl");
@@ -49,7 +53,7 @@ export function openResults(
   const rates = join(path, "rates.json");
   const page = join(path, "report.html");
   const resultsFile = join(path, "results.json");
-  const text = `${JSON.stringify(settings, null, 2)}\n`;
+  const text = `${JSON.stringify({ ...settings, identity }, null, 2)}\n`;
   const before = readTextIfAny(settingsFile);
   const names = listDirectory(path).filter((name) => !isTemporary(name) && name !== LOCK_FILE);
   if (before === undefined && names.length > 0) {
@@ -57,6 +61,9 @@ export function openResults(
       "E_RUN",
       `${path} is not empty and holds no evaluation, so it is left alone; choose another --out`,
     );
+  }
+  if (before !== undefined && names.length > 1 && !force) {
+    refuseOthers(path, parsed(before), settings.kind, identity);
   }
   // settings alone are what a command leaves that was refused before its first result
   const occupied = names.length > 1 && (existsSync(resultsFile) || before !== text);
@@ -82,4 +89,27 @@ export function openResults(
       writeFileAtomic(page, renderReport(results));
     },
   };
+}
+
+/** Throws E_RUN if what a directory holds cannot stand side by side with what is to be added. */
+function refuseOthers(
+  path: string,
+  before: { readonly kind?: string; readonly identity?: Identity },
+  kind: string,
+  identity: Identity,
+): void {
+  const hint = "replace it with --force, or choose another --out";
+  if (before.kind !== undefined && before.kind !== kind) {
+    throw new LowlandError("E_RUN", `${path} is of ${before.kind}, this is ${kind}; ${hint}`);
+  }
+  const difference = before.identity && differenceBetween(before.identity, identity);
+  if (difference !== undefined) throw new LowlandError("E_RUN", `the runs in ${path} ${difference}; ${hint}`);
+}
+
+function parsed(text: string): { readonly kind?: string; readonly identity?: Identity } {
+  try {
+    return JSON.parse(text) as { kind?: string; identity?: Identity };
+  } catch {
+    return {};
+  }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { LowlandError } from "../errors.ts";
 import { compareOptimizers } from "./comparisons.ts";
 import { formatResults, parseResults, type Results, type SharpnessSeed } from "./results.ts";
-import { summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+import { convergenceNotes, summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
 
 const seeds = [0.3, 0.31, 0.29].map((trainLoss, seed) => ({
   seed,
@@ -163,6 +163,15 @@ describe("parseResults", () => {
 });
 
 describe("summaries", () => {
+  it("say how many iterations had not converged, and nothing where all had", () => {
+    const seed = { loss: 1, unconverged: ["topEigenvalue", "trace"] as const };
+    expect(convergenceNotes([{ seeds: [seed, { loss: 1 }] }, { seeds: [{ loss: null }] }])).toEqual([
+      "1 of 2 top eigenvalues had not converged: they are lower bounds.",
+      "1 of 2 traces had not converged: their standard error is above 5 %.",
+    ]);
+    expect(convergenceNotes([{ seeds: [{ loss: 1 }] }])).toEqual([]);
+  });
+
   it("take means over seeds and count the diverged", () => {
     const summary = summarizeEvaluation([
       ...seeds,

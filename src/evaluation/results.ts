@@ -151,6 +151,8 @@ export interface SharpnessSeed {
   readonly largestEigenvalues?: readonly Measured[];
   readonly smallestEigenvalues?: readonly Measured[];
   readonly landscape?: LandscapeRecord;
+  /** Measures whose iteration ended before it converged: lower bounds, or estimates with a larger error than usual. */
+  readonly unconverged?: readonly ("topEigenvalue" | "trace" | "eigenvalues")[];
   readonly diverged?: boolean;
 }
 
@@ -320,8 +322,9 @@ export interface TransferCell {
   readonly radius?: number;
   readonly value: Estimate;
   /**
-   * Difference from the plain optimizer of the same source and meta-seed, seed by seed: in the measure's own unit for
-   * accuracy, as a share of the plain mean for everything else.
+   * Against the plain optimizer of the same source and meta-seeds, seed by seed: the difference for accuracy, the geometric
+   * mean of the ratios less one for everything else; missing where a value is not above zero. `sd` is that of the
+   * differences, or of the logarithms of the ratios.
    */
   readonly change?: Estimate;
 }
@@ -359,6 +362,7 @@ const sharpnessSeed = {
   traceStandardError: measured.exactOptional(),
   largestEigenvalues: z.array(measured).exactOptional(),
   smallestEigenvalues: z.array(measured).exactOptional(),
+  unconverged: z.array(z.enum(["topEigenvalue", "trace", "eigenvalues"])).exactOptional(),
   landscape: z
     .looseObject({
       dimensions: z.union([z.literal(1), z.literal(2)]),
@@ -420,7 +424,7 @@ const schema: z.ZodType<Results> = z.looseObject({
       ...located,
       spec: z.string(),
       group: z.enum(["learned", "hand-designed"]),
-      gradientsPerStep: z.number().positive(),
+      gradientsPerStep: z.number().nonnegative(),
       secondsPerStep: z.number().nonnegative().exactOptional(),
       seeds: z.array(
         z.looseObject({

@@ -73,3 +73,22 @@ export function summarizeAtLoss(seeds: readonly AtLossSeed[]): AtLossSummary {
     step: estimate(seeds.map(({ step }) => step)),
   };
 }
+
+/** What has to be said of measures that ended before they converged: one sentence for each measure it happened to. */
+export function convergenceNotes(
+  records: readonly { readonly seeds: readonly Pick<SharpnessSeed, "unconverged" | "loss">[] }[],
+): string[] {
+  const points = records.flatMap(({ seeds }) => seeds).filter(({ loss }) => loss !== null);
+  const names = { topEigenvalue: "top eigenvalues", trace: "traces", eigenvalues: "spectra" } as const;
+  const meanings = {
+    topEigenvalue: "they are lower bounds",
+    trace: "their standard error is above 5 %",
+    eigenvalues: "their residuals are above 0.1 % of the largest modulus",
+  } as const;
+  return (Object.keys(names) as (keyof typeof names)[]).flatMap((measure) => {
+    const count = points.filter(({ unconverged }) => unconverged?.includes(measure)).length;
+    return count === 0
+      ? []
+      : [`${count} of ${points.length} ${names[measure]} had not converged: ${meanings[measure]}.`];
+  });
+}

@@ -1,7 +1,8 @@
 import type { ComparedRecords } from "./comparisons.ts";
+import { type BySeed, pairSides } from "./effects.ts";
 import { groupBy } from "./group.ts";
 import type { Measured, RadiusMeasure, SharpnessSeed, TransferCell } from "./results.ts";
-import { asShare, type Estimate, estimate, mean } from "./statistics.ts";
+import { asShare, type Estimate, estimate, mean, pairedTest, standardDeviation } from "./statistics.ts";
 
 /** Where a learned optimizer comes from: what a transfer matrix needs to know of it. */
 export interface Lineage {
@@ -22,14 +23,11 @@ const BALL_MEASURES: readonly RadiusMeasure[] = [
   "curvatureGap",
 ];
 
-/** One optimizer's values of one measure at one place, by seed. */
-type Values = ReadonlyMap<number, Measured>;
-
 /**
  * The transfer matrix: meta-training task × test task × regularizer × number of steps, for test accuracy, training loss
- * and every sharpness measure. Values are means over meta-seeds and seeds together; changes are against the plain optimizer
- * of the same source and meta-seed on the same seed: differences of accuracies, of other measures the geometric mean of the
- * ratios less one (the difference as a share of the plain mean where a value is not above zero).
+ * and every sharpness measure. Seeds are the unit: a seed's value is the mean over meta-seeds. Changes are against the plain
+ * optimizer of the same source and meta-seeds, with the numbers of the paired test (`compareOptimizers`): differences of
+ * accuracies, of other measures the geometric mean of the ratios less one; none where a value is not above zero.
  *
  * @example
  * transferMatrix(records, [{ name: "LSTM + SAM", source: "mnist/mlp", regularizer: "sam", metaSeed: 0 }]);
@@ -45,13 +43,14 @@ export function transferMatrix(records: ComparedRecords, lineages: readonly Line
         )?.name,
     );
     return quantitiesOf(records).flatMap(({ of, ...where }): TransferCell[] => {
-      const own = group.map(({ name }) => of(name));
-      const values = own.flatMap((found) => [...(found?.values() ?? [])]);
-      if (own.every((found) => found === undefined)) return [];
-      const base = plain.map((name) => (name === undefined ? undefined : of(name)));
-      const change =
-        regularizer === "none" ? undefined : changeOf(own, base, where.measure === "testAccuracy");
-      return [{ source, regularizer, ...where, value: estimate(values), ...(change && { change }) }];
+      const repetitions = group.flatMap(({ name }, i) => {
+        const own = of(name);
+        return own === undefined ? [] : [{ own, base: plain[i] === undefined ? undefined : of(plain[i]) }];
+      });
+      if (repetitions.length === 0) return [];
+      const value = estimate(seedMeans(repetitions.map(({ own }) => own)));
+      const change = regularizer === "none" ? undefined : changeOf(where.measure, repetitions);
+      return [{ source, regularizer, ...where, value, ...(change && { change }) }];
     });
   });
 }
@@ -59,7 +58,7 @@ export function transferMatrix(records: ComparedRecords, lineages: readonly Line
 /** Every measure at every place, and how to read it of an optimizer by name. */
 function quantitiesOf({ evaluations, sharpness }: ComparedRecords) {
   const quantities: (Omit<TransferCell, "source" | "regularizer" | "value" | "change"> & {
-    readonly of: (name: string) => Values | undefined;
+    readonly of: (name: string) => BySeed | undefined;
   })[] = [];
   for (const { task, steps } of distinctPlaces(evaluations)) {
     for (const measure of ["testAccuracy", "testLoss", "trainLoss"] as const) {
@@ -95,7 +94,7 @@ function reader<S extends { readonly seed: number }>(
   records: readonly { task: string; optimizer: string; steps: number; seeds: readonly S[] }[],
   { task, steps }: { task: string; steps: number },
   read: (seed: S) => Measured,
-): (name: string) => Values | undefined {
+): (name: string) => BySeed | undefined {
   const here = records.filter((record) => record.task === task && record.steps === steps);
   return (name) => {
     const record = here.find(({ optimizer }) => optimizer === name);
@@ -103,24 +102,33 @@ function reader<S extends { readonly seed: number }>(
   };
 }
 
-/** Differences seed by seed and meta-seed by meta-seed; nothing where no plain optimizer was run. */
+/** A seed's mean over repetitions, of those that have a value. */
+function seedMeans(repetitions: readonly BySeed[]): number[] {
+  const seeds = new Set(repetitions.flatMap((values) => [...values.keys()]));
+  return [...seeds].flatMap((seed) => {
+    const values = repetitions.map((own) => own.get(seed) ?? null).filter((value) => value !== null);
+    return values.length === 0 ? [] : [mean(values)];
+  });
+}
+
+/** Against the plain optimizers, over the meta-seeds that have one; nothing where ratios mean nothing. */
 function changeOf(
-  own: readonly (Values | undefined)[],
-  plain: readonly (Values | undefined)[],
-  absolute: boolean,
+  measure: string,
+  repetitions: readonly { readonly own: BySeed; readonly base: BySeed | undefined }[],
 ): Estimate | undefined {
-  const pairs: [number, number][] = [];
-  for (const [i, values] of own.entries()) {
-    for (const [seed, value] of values ?? []) {
-      const other = plain[i]?.get(seed) ?? null;
-      if (value !== null && other !== null) pairs.push([value, other]);
-    }
-  }
-  if (pairs.length === 0) return undefined;
-  if (!absolute && pairs.flat().every((value) => value > 0)) {
-    return asShare(estimate(pairs.map(([value, other]) => Math.log(value / other))), "mean");
-  }
-  const scale = absolute ? 1 : Math.abs(mean(pairs.map(([, other]) => other)));
-  if (scale === 0) return undefined;
-  return estimate(pairs.map(([value, other]) => (value - other) / scale));
+  const both = repetitions.flatMap(({ own, base }) => (base === undefined ? [] : [{ own, base }]));
+  const { scale, candidate, baseline } = pairSides(
+    measure,
+    both.map(({ own }) => own),
+    both.map(({ base }) => base),
+  );
+  if (measure !== "testAccuracy" && scale === undefined) return undefined;
+  const { meanDifference, low, high, pairs } = pairedTest(candidate, baseline);
+  if (meanDifference === null) return undefined;
+  const differences = candidate.flatMap((value, i) =>
+    value === null || baseline[i] === null ? [] : [value - baseline[i]!],
+  );
+  const sd = pairs < 2 ? null : standardDeviation(differences);
+  const change = { mean: meanDifference, sd, low, high, count: pairs };
+  return scale ? asShare(change, "mean") : change;
 }

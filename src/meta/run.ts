@@ -154,6 +154,11 @@ function reopen(directory: string, config: MetaConfig, variant: string): RunDire
   return run;
 }
 
+/** Throws E_CONFIG if the run in a directory was started with other settings or kernels than these. */
+export function refuseOtherRun(directory: string, config: MetaConfig): void {
+  reopen(directory, config, kernels().variant).close();
+}
+
 /** Throws E_CONFIG unless a run can be gone on with by this configuration on these kernels. */
 function refuseChanges(run: RunDirectory, config: MetaConfig, variant: string): void {
   const directory = run.path;

@@ -1,8 +1,8 @@
 import type { DatasetRecord, Results } from "../evaluation/results.ts";
 
-/** What a note says first, up to its first colon, semicolon or full stop: `JPEG copy`. */
+/** What a note says first, up to its first mark: `JPEG copy`. No comma: lists of tasks are joined by them. */
 export function shortNote({ note }: DatasetRecord): string | undefined {
-  const first = note?.split(/[:;.(]/)[0]?.trim();
+  const first = note?.split(/[,:;.(]/)[0]?.trim();
   return first ? first : undefined;
 }
 

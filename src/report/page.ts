@@ -7,6 +7,7 @@ import type {
   Results,
   SharpnessRecord,
 } from "../evaluation/results.ts";
+import { convergenceNotes } from "../evaluation/summaries.ts";
 import { choicesBody } from "./choices.ts";
 import { dataNotes, withDataLabels } from "./datasets.ts";
 import { figure, type Line, legend, type Point, type Series } from "./figures.ts";
@@ -380,7 +381,7 @@ ${radiusTable(records, heading)}`,
   )}
 ${shownNote(metaTraining, sharpness)}
 ${pointTable(sharpness)}
-${equalLossBlock(sharpnessAtLoss, sharpness)}
+${convergenceNotes([...sharpness, ...sharpnessAtLoss]).map((note) => html`<p>${note}</p>\n`)}${equalLossBlock(sharpnessAtLoss, sharpness)}
 ${spectrumBlocks(sharpness, sharpnessAtLoss)}
 ${landscapeBlocks(sharpness, series)}
 ${blocks}`;

@@ -6,7 +6,7 @@ import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
 import { encodeWeights, learnedSpec, readWeights } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
-import { runMetaTraining } from "../meta/run.ts";
+import { refuseOtherRun, runMetaTraining } from "../meta/run.ts";
 import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
 import { isRunDirectory, isStillborn, listCheckpoints } from "../runs/run-directory.ts";
 import { configOf, recordOf } from "./meta-record.ts";
@@ -42,7 +42,10 @@ export async function metaTrainIn(
 ): Promise<void> {
   const started = !force && isRunDirectory(path) && !isStillborn(path);
   const done = listCheckpoints(path).at(-1)?.step ?? 0;
-  if (started && done >= config.outerSteps) return;
+  if (started && done >= config.outerSteps) {
+    refuseOtherRun(path, config);
+    return;
+  }
   await runMetaTraining(path, config, {
     ...store,
     threads,
@@ -73,7 +76,7 @@ export async function metaTrainAll(
     const path = join(directory, folder);
     const resolved = resolveMetaConfig(config);
     await metaTrainIn(path, resolved, name, options);
-    learned.push(take(directory, path, name, options.force));
+    learned.push(take(directory, path, name));
   }
   return learned;
 }
@@ -83,7 +86,7 @@ export async function metaTrainAll(
  *
  * @throws {LowlandError} E_RUN if one is no run directory; E_CONFIG if two are repetitions with the same seed
  */
-export function adopt(directory: string, paths: readonly string[], force: boolean): Learned[] {
+export function adopt(directory: string, paths: readonly string[]): Learned[] {
   const configs = paths.map((path) => ({ path, config: configOf(path) }));
   const groupOf = ({ learned, regularizer, tasks }: MetaConfig) =>
     learnedName(learned, regularizer, tasks.join(", "));
@@ -99,16 +102,16 @@ export function adopt(directory: string, paths: readonly string[], force: boolea
   return configs.map(({ path, config }) => {
     const group = groupOf(config);
     const repeated = configs.filter((other) => groupOf(other.config) === group).length > 1;
-    return take(directory, path, repeated ? `${group} #${config.seed}` : group, force, group);
+    return take(directory, path, repeated ? `${group} #${config.seed}` : group, group);
   });
 }
 
 /** Copies the best weights of a run to `optimizers/` and records how they came about. */
-function take(directory: string, path: string, name: string, force: boolean, group?: string): Learned {
+function take(directory: string, path: string, name: string, group?: string): Learned {
   const config = configOf(path);
   const { learned, metaParams } = readWeights(path);
   const file = join(directory, "optimizers", `${slug(name)}.safetensors`);
-  if (existsSync(file) && !force) {
+  if (existsSync(file)) {
     const kept = readWeights(file).metaParams;
     if (kept.length !== metaParams.length || kept.some((weight, i) => weight !== metaParams[i])) {
       throw new LowlandError(

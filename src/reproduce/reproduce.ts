@@ -1,14 +1,16 @@
+import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { datasetRecords } from "../evaluation/datasets.ts";
 import { runGrid } from "../evaluation/grid.ts";
+import { identityOf } from "../evaluation/identity.ts";
 import { type JobResult, recordsOf, runSecondsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
-import { transferMatrix } from "../evaluation/transfer.ts";
+import { type Lineage, transferMatrix } from "../evaluation/transfer.ts";
 import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
-import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
+import { readTextIfAny, removeDirectory, writeFileAtomic } from "../runs/files.ts";
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
 import { evaluationJobs, namesOf } from "./evaluate.ts";
@@ -20,6 +22,9 @@ import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
 /** Points a run's curve keeps, and digits a number has, where there are thousands of runs. */
 const CURVE_POINTS = 10;
 const DIGITS = 9;
+
+/** Folders of an experiment that stages keep what they made in. */
+const STAGE_FOLDERS = ["meta", "search", "optimizers"];
 
 /** How an experiment is run. */
 export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
@@ -46,18 +51,24 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const { force = false, extend = false, provenance, onEstimate, ...rest } = options;
   const { threads } = rest;
   const started = performance.now();
-  const output = openResults(directory, plan, { force, extend });
+  const output = openResults(directory, plan, {
+    force,
+    extend,
+    identity: identityOf([], plan.tasks, provenance),
+  });
   const estimates = onEstimate && estimateStages(plan, await ratesOf(output, plan, rest), threads);
   if (estimates !== undefined) onEstimate?.(estimates);
 
-  const training: MetaTrainOptions = { ...rest, force };
+  // all of it now: an interrupted replacement must not take what is left for its own
+  if (force) for (const stage of STAGE_FOLDERS) removeDirectory(join(directory, stage));
+  const training: MetaTrainOptions = { ...rest, force: false };
   const search =
     plan.searched.length > 0
       ? searchRecords(plan.searched)
       : await searchRegularizers(directory, plan.search, training);
   const learned = [
     ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), training)),
-    ...adopt(directory, plan.adopted, force),
+    ...adopt(directory, plan.adopted),
   ];
   const methods = learned.map(({ lineage, spec }) => ({ name: lineage.name, spec }));
 
@@ -82,7 +93,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     ...records,
     ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
     comparisons: compareOptimizers(records, pairsOf(plan, learned)),
-    datasets: await datasetRecords(tasks, storeOf(rest)),
+    datasets: await datasetRecords([...tasks, ...sourcesOf(lineages)], storeOf(rest)),
     ...(search.length > 0 && { search }),
     ...(tuning.length > 0 && { tuning }),
     ...(large && { transfer: transferMatrix(records, lineages) }),
@@ -91,6 +102,10 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const results = large ? withShortNumbers(whole, DIGITS) : whole;
   await output.write(results);
   return results;
+}
+
+function sourcesOf(lineages: readonly Lineage[]): string[] {
+  return lineages.flatMap(({ source }) => source.split(", "));
 }
 
 type StageOptions = Omit<ReproduceOptions, "force" | "extend" | "provenance" | "onEstimate">;

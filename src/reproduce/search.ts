@@ -16,7 +16,7 @@ export async function searchRegularizers(
   const paths: string[] = [];
   for (const { candidates, config } of searches) {
     for (const regularizer of candidates) {
-      const path = join(directory, "search", slug(regularizer));
+      const path = join(directory, "search", slug(`${regularizer} on ${config.tasks.join(", ")}`));
       await metaTrainIn(path, resolveMetaConfig({ ...config, regularizer }), regularizer, options);
       paths.push(path);
     }

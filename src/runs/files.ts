@@ -131,6 +131,15 @@ export function removeFile(path: string): void {
   }
 }
 
+/** Removes a directory with all that is in it, if it is there. */
+export function removeDirectory(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    throw ioError("remove", path, error);
+  }
+}
+
 /** Turns a refusal of the operating system into one line with the path and what to do. */
 export function ioError(
   action: "read" | "write" | "create" | "remove",

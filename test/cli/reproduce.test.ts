@@ -35,7 +35,7 @@ describe("lowland reproduce paper", () => {
     const out = join(folder, "paper");
     const there = (...path: string[]) => existsSync(join(out, ...path));
     const stages = [
-      () => there("search", "gsam-rho-0-02-alpha-0-4", "checkpoints", "latest"),
+      () => there("search", "gsam-rho-0-02-alpha-0-4-on-synthetic-digits-mlp", "checkpoints", "latest"),
       () => there("meta", "lstm-gam-from-synthetic-digits-mlp", "checkpoints", "latest"),
       () => there("tuning.jsonl"),
       () => there("jobs.jsonl") && readFileSync(join(out, "jobs.jsonl"), "utf8").split("\n").length > 20,

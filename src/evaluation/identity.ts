@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { readBytes } from "../runs/files.ts";
+import { findCheckpoint } from "../runs/run-directory.ts";
+import { splitMethod } from "./optimizers.ts";
+import type { Results } from "./results.ts";
+
+/** What runs depend on besides their settings: runs made by another Lowland, or of other weights, are other runs. */
+export interface Identity {
+  readonly version: string;
+  readonly kernelVariant: string;
+  /** SHA-256 of every file that a spec names, by path: weights of learned optimizers, modules. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * The identity of runs of these methods on these tasks. A file that cannot be read is left out: whoever loads it says what
+ * is wrong.
+ */
+export function identityOf(
+  methods: readonly string[],
+  tasks: readonly string[],
+  { version, kernelVariant }: Pick<Results, "version" | "kernelVariant">,
+): Identity {
+  const paths = [...methods.flatMap((spec) => splitMethod(spec)), ...tasks].flatMap((part) =>
+    pathsOf(part ?? ""),
+  );
+  const files = paths.flatMap((path) => {
+    try {
+      const file = path.startsWith("learned:") ? findCheckpoint(path.slice("learned:".length)) : path;
+      return [[path, createHash("sha256").update(readBytes(file)).digest("hex")] as const];
+    } catch {
+      return [];
+    }
+  });
+  return { version, kernelVariant, files: Object.fromEntries(files) };
+}
+
+/** What differs between two identities, in words; undefined if runs of both can stand side by side. */
+export function differenceBetween(before: Identity, now: Identity): string | undefined {
+  if (before.version !== now.version) return `were made by Lowland ${before.version}, this is ${now.version}`;
+  if (before.kernelVariant !== now.kernelVariant) {
+    return `were made with the ${before.kernelVariant} kernels, these are ${now.kernelVariant}`;
+  }
+  const changed = Object.keys(now.files).find(
+    (path) => before.files[path] !== undefined && before.files[path] !== now.files[path],
+  );
+  return changed === undefined ? undefined : `were made with another ${changed}`;
+}
+
+/** What a part of a spec names: a module's path, or `learned:` with that of the weights. */
+function pathsOf(part: string): string[] {
+  return /^learned:.+/.test(part) ? [part] : (/^.*\.[cm]?js(?=$|:)/.exec(part) ?? []);
+}
