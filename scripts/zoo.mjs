@@ -65,7 +65,9 @@ function card() {
       state.outerStep
     }, the best on meta-validation (loss ${state.best?.loss.toFixed(4) ?? "not measured"} at inner step ${horizon}). Up to there it took ${
       state.gradientEvaluations
-    } optimizee gradients. Lowland ${meta.lowland}, ${meta.variant} kernels, ${meta.platform}, seed ${meta.seed}.`,
+    } optimizee gradients${
+      config.init === undefined ? "" : ", those of the run it started from (`init` below) not counted"
+    }. Lowland ${meta.lowland}, ${meta.variant} kernels, ${meta.platform}, seed ${meta.seed}.`,
     `\`\`\`sh\n${command()}\n\`\`\``,
     `\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``,
     "## Figures",
@@ -131,12 +133,12 @@ function figures({ evaluations, sharpness }) {
     const [best] = evaluations
       .filter((record) => at(record) && record.group === "hand-designed" && accuracy(record) !== null)
       .sort((a, b) => accuracy(b) - accuracy(a));
-    if (best && summary.testAccuracy?.high < best.summary.testAccuracy.low) {
+    if (best && isBelow(summary.testAccuracy, best.summary.testAccuracy)) {
       limits.push(`At ${steps} steps on ${task} it stays clearly below ${best.optimizer} in test accuracy.`);
     }
     const earlier = mine.find(
       (record) =>
-        record.task === task && record.steps < steps && record.summary.trainLoss.high < summary.trainLoss.low,
+        record.task === task && record.steps < steps && isBelow(record.summary.trainLoss, summary.trainLoss),
     );
     if (earlier) {
       limits.push(
@@ -157,6 +159,11 @@ function figures({ evaluations, sharpness }) {
     ];
   });
   return { table: table(header, rows), limits };
+}
+
+/** Whether the intervals lie apart; without intervals nothing does. */
+function isBelow(one, other) {
+  return one?.high != null && other?.low != null && one.high < other.low;
 }
 
 function accuracy({ summary }) {

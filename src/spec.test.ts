@@ -187,6 +187,8 @@ describe("suggest", () => {
     expect(suggest("ADAM", ["adam", "adamw"])).toBe("adam");
     expect(suggest("zzzzzz", ["adam", "sgd"])).toBeUndefined();
     expect(suggest("x", ["y"])).toBeUndefined();
+    // nothing near: what begins with the word, the shortest first
+    expect(suggest("lstm-sam", ["lstm-sam-mnist-cnn", "lstm-sam-mnist", "adam"])).toBe("lstm-sam-mnist");
   });
 
   it("uses a distance that is symmetric and counts single edits as one", () => {

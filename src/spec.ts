@@ -279,7 +279,10 @@ export function unknown(kind: string, word: string, candidates: readonly string[
   return `unknown ${kind} ${JSON.stringify(word)}; ${hint}${valid}`;
 }
 
-/** The candidate nearest to a mistyped word, or undefined when none is near (a third of its length, two at least). */
+/**
+ * The candidate nearest to a mistyped word (within a third of its length, two at least), or else the shortest that begins
+ * with it; undefined where there is neither.
+ */
 export function suggest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
@@ -290,7 +293,10 @@ export function suggest(word: string, candidates: readonly string[]): string | u
       bestDistance = distance;
     }
   }
-  return best;
+  if (best !== undefined || word.length < 3) return best;
+  return candidates
+    .filter((candidate) => candidate.toLowerCase().startsWith(word.toLowerCase()))
+    .sort((a, b) => a.length - b.length)[0];
 }
 
 /**

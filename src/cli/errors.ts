@@ -54,7 +54,7 @@ function usageMessage(error: ArgumentScannerError): string {
       return `--${name} ${reason}`;
     },
     EnumValidationError: ({ externalFlagName, input, values }) =>
-      `--${externalFlagName} must be one of ${values.join(", ")}, not ${JSON.stringify(input)}; correct it`,
+      `--${externalFlagName} must be one of ${values.join(", ")}, not ${JSON.stringify(input)}; ${hint(suggest(input, values)) || "correct it"}`.trimEnd(),
     UnsatisfiedFlagError: ({ externalFlagName }) =>
       `--${externalFlagName} is missing or has no value; give it one`,
     UnexpectedFlagError: ({ externalFlagName, input }) =>

@@ -203,7 +203,10 @@ const paper = buildCommand({
     },
   },
   async func(this: CliContext, given: PaperFlags): Promise<void> {
+    excludeForce(given);
     const { paperPlan } = await import("../reproduce/paper.ts");
+    const { refuseUnknownTask } = await import("../tasks/registry.ts");
+    for (const name of [...(given.source ?? []), ...(given.task ?? [])]) refuseUnknownTask(name);
     const { budget, source, task, steps, seeds, outerSteps, learned, searched, dryRun, ...common } = given;
     const plan = paperPlan(budget, {
       ...(source && { sources: source }),

@@ -1,5 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
+import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { dataDirFlag, integer, jsonFlag } from "./flags.ts";
 import { Progress } from "./progress.ts";
@@ -60,6 +61,13 @@ export const train: Command<CliContext> = buildCommand({
     const { trainRun } = await import("../evaluation/train.ts");
     const { loadTask } = await import("../tasks/registry.ts");
     const { task: name, steps, seed, dataDir } = flags;
+    const given = splitSpecs(flags.optimizer);
+    if (given.length > 1) {
+      throw new LowlandError(
+        "E_USAGE",
+        `--optimizer of train takes one optimizer, not ${given.length}; compare several with lowland evaluate`,
+      );
+    }
     const spec = flags.regularizer === "none" ? flags.optimizer : `${flags.optimizer}+${flags.regularizer}`;
     const method = await loadMethod(spec);
     const task = await loadTask(name, { ...(dataDir !== undefined && { dataDir }) });

@@ -1,5 +1,5 @@
-import { pathToFileURL } from "node:url";
 import { LowlandError } from "../errors.ts";
+import { importModule } from "../module.ts";
 import { parseSpec } from "../spec.ts";
 import { defineRegularizer, makeRegularizer } from "./registry.ts";
 import type { Regularizer, RegularizerFunction } from "./types.ts";
@@ -13,19 +13,7 @@ import type { Regularizer, RegularizerFunction } from "./types.ts";
 export async function loadRegularizer(spec: string): Promise<Regularizer> {
   const { path } = parseSpec(spec);
   if (path === undefined || !isModule(path)) return makeRegularizer(spec);
-  let exported: unknown;
-  try {
-    const url = path.startsWith("file:") ? path : pathToFileURL(path).href;
-    exported = ((await import(url)) as { default?: unknown }).default;
-  } catch (cause) {
-    throw new LowlandError(
-      "E_CONFIG",
-      `regularizer module ${path} cannot be loaded: ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    );
-  }
+  const { default: exported } = await importModule("regularizer", path);
   if (typeof exported === "function") return defineRegularizer(path, exported as RegularizerFunction);
   if (typeof (exported as Partial<Regularizer> | undefined)?.apply === "function")
     return exported as Regularizer;

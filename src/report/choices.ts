@@ -1,20 +1,27 @@
 import type { Results } from "../evaluation/results.ts";
 import { count, percent, significant } from "./format.ts";
 import { type Html, html } from "./html.ts";
+import { edgeOf } from "./limits.ts";
 import { unique } from "./prose.ts";
 import { type Column, table } from "./tables.ts";
 
 /** How settings were chosen: the search in the meta-objective and the tuning of baselines; nothing if neither was made. */
-export function choicesBody({ search = [], tuning = [] }: Results): Html | undefined {
+export function choicesBody({ search = [], tuning = [], metaTraining }: Results): Html | undefined {
   if (search.length === 0 && tuning.length === 0) return undefined;
   const counts = unique(tuning.map(({ candidates }) => String(candidates.length))).join(", ");
   const seeds = unique(tuning.map(({ seeds }) => String(seeds.length))).join(", ");
+  const used = new Set(metaTraining.map(({ regularizer }) => regularizer));
+  const followed = search.every(({ chosen }) => used.has(chosen));
   return html`${
     search.length === 0
       ? ""
       : html`<h3>Regularizers in the meta-objective</h3>
-<p>Every candidate was meta-trained for a short while; the lowest meta-validation loss was chosen and is bold.</p>
-${searchTable(search)}`
+<p>Every candidate was meta-trained for a short while. ${
+          followed
+            ? "The lowest meta-validation loss was chosen and is bold."
+            : "The search is recorded, and was not followed: bold are the settings that the learned optimizers of this page were meta-trained with. Meta-validation loss is that without the regularizer, and so prefers the weakest one."
+        }</p>
+${searchTable(search, followed ? new Set(search.map(({ chosen }) => chosen)) : used)}`
   }
 ${
   tuning.length === 0
@@ -27,7 +34,7 @@ ${tuningTable(tuning)}
 }`;
 }
 
-function searchTable(search: NonNullable<Results["search"]>): Html {
+function searchTable(search: NonNullable<Results["search"]>, bold: ReadonlySet<string>): Html {
   const columns: Column[] = [
     { name: "Candidate", text: true },
     { name: "Outer steps" },
@@ -35,11 +42,11 @@ function searchTable(search: NonNullable<Results["search"]>): Html {
     { name: "Accuracy", unit: "%" },
     { name: "Gradients", unit: "evaluated" },
   ];
-  const groups = search.map(({ regularizer, task, candidates, chosen }) => ({
+  const groups = search.map(({ regularizer, task, candidates }) => ({
     heading: `${regularizer.toUpperCase()} on ${task}`,
     rows: candidates.map(
       ({ spec, outerSteps, loss, accuracy, gradientEvaluations }) =>
-        html`<tr><th scope="row"><span class="mono${spec === chosen ? " best" : ""}">${spec}</span></th><td class="num">${count(
+        html`<tr><th scope="row"><span class="mono${bold.has(spec) ? " best" : ""}">${spec}</span></th><td class="num">${count(
           outerSteps,
         )}</td><td class="num">${significant(loss)}</td><td class="num">${percent(accuracy)}</td><td class="num">${count(
           gradientEvaluations,
@@ -48,6 +55,10 @@ function searchTable(search: NonNullable<Results["search"]>): Html {
     ),
   }));
   return table("Search over settings in the meta-objective.", columns, groups, true);
+}
+
+function edgeNote(edge: ReturnType<typeof edgeOf>): Html | string {
+  return edge === undefined ? "" : html`<span class="note">the ${edge} learning rate there was</span>`;
 }
 
 function tuningTable(tuning: NonNullable<Results["tuning"]>): Html {
@@ -62,20 +73,22 @@ function tuningTable(tuning: NonNullable<Results["tuning"]>): Html {
     heading: task,
     rows: tuning
       .filter((record) => record.task === task)
-      .flatMap(({ optimizer, candidates, chosen }) =>
-        chosen.map(({ steps, spec }) => {
+      .flatMap((record) => {
+        const { optimizer, candidates, chosen } = record;
+        return chosen.map(({ steps, spec }) => {
           const score = candidates
             .find((candidate) => candidate.spec === spec)
             ?.scores.find((at) => at.steps === steps);
+          const edge = edgeOf(record, spec);
           const spent = candidates.reduce((sum, candidate) => sum + candidate.gradientEvaluations, 0);
           return html`<tr><th scope="row" class="name">${optimizer}</th><td class="num">${count(
             steps,
-          )}</td><td><span class="mono">${spec}</span></td><td class="num">${significant(score?.loss)}</td><td class="num">${count(
+          )}</td><td><span class="mono">${spec}</span>${edgeNote(edge)}</td><td class="num">${significant(score?.loss)}</td><td class="num">${count(
             spent,
           )}</td></tr>
 `;
-        }),
-      ),
+        });
+      }),
   }));
   return table("Settings chosen for each task and number of steps.", columns, groups, true);
 }

@@ -37,6 +37,8 @@ export interface FigureOptions {
   readonly kind: "curve" | "points";
   /** y is a share in [0, 1], shown in percent. */
   readonly share?: boolean;
+  /** y is a change: its axis is linear, and 0 is on it and drawn dark. */
+  readonly change?: boolean;
 }
 
 // Drawn for a phone: at 358 CSS pixels the labels are still over ten, and on a desktop about fourteen.
@@ -125,13 +127,14 @@ export function spreadLabels(positions: readonly number[], gap: number, bounds: 
 }
 
 function drawing(options: FigureOptions): string {
-  const { kind, share = false } = options;
+  const { kind, share = false, change = false } = options;
   const lines = share ? fromUseful(options.lines) : options.lines;
   const values = lines.flatMap((line) =>
     line.points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]),
   );
+  if (change) values.push(0);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const logarithmic = !share && low > 0 && high / low > 5;
+  const logarithmic = !share && !change && low > 0 && high / low > 5;
   const xs = options.lines.flatMap((line) => line.points.map((point) => point.x));
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const yTicks = (logarithmic ? logTicks(low, high) : linearTicks(low, high)).filter(
@@ -159,6 +162,7 @@ function drawing(options: FigureOptions): string {
       y: { type: logarithmic ? "log" : "linear", axis: null, domain: widened(bottom, top) },
       marks: [
         Plot.gridY(yTicks, { stroke: "currentColor", strokeOpacity: 0.18 }),
+        ...(change ? [Plot.ruleY([0], { stroke: "currentColor", strokeOpacity: 0.7 })] : []),
         // Texts are given as a channel: on a logarithmic scale Plot would leave some of the labels out.
         Plot.axisY(yTicks, { text: yText, tickSize: 0, label: null }),
         Plot.axisX(xTicks, {

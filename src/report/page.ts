@@ -260,7 +260,7 @@ function trainingSection(
   });
   if (blocks.length === 0) return undefined;
   const body = html`${how(
-    "Lines are means over seeds; bands reach from the lowest to the highest seed. Learned optimizers are drawn solid, hand-designed ones dashed. The training loss is the one met on each minibatch, so it flickers.",
+    "Lines are means over seeds; bands reach from the lowest to the highest seed. Learned optimizers are drawn solid, hand-designed ones dashed. The training loss is the one met on each minibatch, so it is noisy.",
   )}
 ${shownNote(metaTraining, evaluations)}
 ${blocks}`;
@@ -283,7 +283,7 @@ function curveFigures(records: readonly EvaluationRecord[], series: ReadonlyMap<
     }),
     figure({
       title: "Validation accuracy",
-      note: "On held-out training images. The first climb lies below the axis. Mean and range over seeds.",
+      note: "On held-out training images. The axis starts above the first values. Mean and range over seeds.",
       xLabel: "Inner step",
       lines: linesOf((point) => point.validationAccuracy),
       kind: "curve",
@@ -428,14 +428,26 @@ function choicesSection(results: Results): Section | undefined {
   const choices = choicesBody(results);
   if (choices === undefined) return undefined;
   const body = html`${how(
-    "An optimizer is as good as its settings. All were chosen by the loss on meta-validation, a tenth of the training data that neither training nor the final numbers read, and every optimizer had as many settings to choose from as any other.",
+    "An optimizer is as good as its settings. All were chosen by the loss on meta-validation, a tenth of the training data that neither training nor the final numbers read, and every hand-designed optimizer had as many settings to choose from as any other.",
   )}
 ${choices}`;
   return { id: "choices", title: "How settings were chosen", body };
 }
 
 function settingsSection({ settings, metaTraining, evaluations }: Results): Section | undefined {
-  const specs = new Map(evaluations.map(({ optimizer, spec }) => [optimizer, spec]));
+  const specs = new Map(
+    unique(evaluations.map(({ optimizer }) => optimizer)).map((optimizer) => {
+      const own = unique(
+        evaluations.filter((record) => record.optimizer === optimizer).map(({ spec }) => spec),
+      );
+      return [
+        optimizer,
+        own.length === 1
+          ? own[0]!
+          : `${own.length} settings by task and number of steps: see How settings were chosen`,
+      ];
+    }),
+  );
   const body = html`${how(
     "A spec string rebuilds its optimizer on the command line. Settings are those the run resolved to, defaults included; nested names are joined by dots.",
   )}
@@ -470,11 +482,13 @@ function provenanceSection(results: Results): Section {
 ${factsTable("Where these numbers come from.", [
   ["Lowland", results.version],
   ["Kernel variant", results.kernelVariant],
-  ["Seed", String(results.seed)],
   ["Node", results.node],
   ["Platform", results.platform],
   ...(startedAt === undefined ? [] : ([["Started", startedAt]] as const)),
-  ["Duration", duration(results.durationSeconds)],
+  ...(results.runSeconds === undefined
+    ? []
+    : ([["Runs", `${duration(results.runSeconds)} of one core`]] as const)),
+  ["Last command", duration(results.durationSeconds)],
   ...(results.estimates ?? []).map(
     ({ stage, work, seconds }) => [`Expected: ${stage}`, `${duration(seconds)}, ${work}`] as const,
   ),

@@ -17,7 +17,9 @@ describe("summaryOf", () => {
 
   it("counts the runs of an experiment, whenever they were made, beside the meta-training", () => {
     const grown = summaryOf({ ...results, runSeconds: 7261 });
-    expect(grown.at(-1)).toMatch(/^The runs took 2 h 1 min of one core\. Meta-training took .+ before\.$/);
+    expect(grown.at(-1)).toMatch(
+      /^The runs took 2 h 1 min of one core\. Meta-training took .+ beforehand\.$/,
+    );
     expect(summaryOf({ ...results, ...nothing, runSeconds: 60 }).at(-1)).toMatch(/of one core\.$/);
   });
 

@@ -2,6 +2,7 @@ import { groupBy } from "../evaluation/group.ts";
 import type { Comparison, EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
 import { count, duration, listed, percent, plural, pValue, signed, significant } from "./format.ts";
 import { differenceFormat, measureName } from "./tables.ts";
+import { isDecided } from "./verdicts.ts";
 
 /** What was run, in sentences. */
 export function summaryOf(results: Results): string[] {
@@ -41,15 +42,17 @@ export function summaryOf(results: Results): string[] {
 function timeOf({ durationSeconds, runSeconds, metaTraining }: Results): string {
   if (runSeconds === undefined) return `The whole command took ${duration(durationSeconds)}.`;
   const before = metaTraining.reduce((sum, { seconds }) => sum + seconds, 0);
-  const trained = before === 0 ? "" : ` Meta-training took ${duration(before)} before.`;
+  const trained = before === 0 ? "" : ` Meta-training took ${duration(before)} beforehand.`;
   return `The runs took ${duration(runSeconds)} of one core.${trained}`;
 }
 
 /** Who took part in a large experiment: how many of which kind, not all their names. */
 function populationOf({ metaTraining, evaluations }: Results): string[] {
-  const sources = unique(metaTraining.map(({ task }) => task));
   const regularizers = unique(metaTraining.map(({ regularizer }) => regularizer));
-  const seeds = unique(metaTraining.map(({ metaSeed }) => metaSeed)).length;
+  const sources = unique(metaTraining.map(({ task }) => task)).map((source) => {
+    const own = metaTraining.filter(({ task }) => task === source);
+    return `${source} (${plural(unique(own.map(({ metaSeed }) => metaSeed)).length, "meta-seed")})`;
+  });
   const hand = unique(
     evaluations.filter(({ group }) => group === "hand-designed").map(({ optimizer }) => optimizer),
   );
@@ -58,7 +61,7 @@ function populationOf({ metaTraining, evaluations }: Results): string[] {
     ...(metaTraining.length === 0
       ? []
       : [
-          `${capitalized(plural(metaTraining.length, "learned optimizer"))} ${metaTraining.length === 1 ? "was" : "were"} meta-trained on ${listed(sources)}, ${listed(trained)} in the meta-objective, from ${plural(seeds, "meta-seed")}.`,
+          `${capitalized(plural(metaTraining.length, "learned optimizer"))} ${metaTraining.length === 1 ? "was" : "were"} meta-trained on ${listed(sources)}, ${listed(trained)} in the meta-objective.`,
         ]),
     ...(evaluations.length === 0
       ? []
@@ -89,14 +92,32 @@ export function findingsOf(results: Results): Finding[] {
   const tasks = results.kind === "reproduce-paper" ? [] : unique(known.map(({ task }) => task));
   const findings = tasks.flatMap((task) => [
     ...leadersOf(longestOf(results.evaluations, task)),
-    ...differencesOf(longestOf(results.comparisons, task)),
+    ...differencesOf([
+      ...longestOf(
+        results.comparisons.filter(({ measure }) => measure === "testAccuracy"),
+        task,
+      ),
+      // sharpness may have been measured after fewer steps
+      ...longestOf(
+        results.comparisons.filter(({ measure, below }) => measure === "curvatureGap" && below === undefined),
+        task,
+      ),
+    ]),
   ]);
-  const diverged = results.evaluations.reduce((sum, { summary }) => sum + summary.diverged, 0);
+  const diverged = divergedRuns(results.evaluations);
   if (diverged > 0) {
     const text = capitalized(`${plural(diverged, "run")} diverged; means and intervals are over the others.`);
     findings.push({ text, decided: false });
   }
   return findings;
+}
+
+/** A run that is evaluated after several numbers of steps is one run. */
+function divergedRuns(evaluations: readonly EvaluationRecord[]): number {
+  const runs = evaluations.flatMap(({ task, spec, seeds }) =>
+    seeds.flatMap(({ seed, diverged }) => (diverged ? [JSON.stringify([task, spec, seed])] : [])),
+  );
+  return new Set(runs).size;
 }
 
 function leadersOf(records: readonly EvaluationRecord[]): Finding[] {
@@ -121,15 +142,16 @@ function differencesOf(comparisons: readonly Comparison[]): Finding[] {
   const told = comparisons.filter(
     ({ measure, below }) => below === undefined && (measure === "testAccuracy" || measure === "curvatureGap"),
   );
-  const pairs = new Map<string, Comparison[]>();
-  for (const comparison of told) {
-    const pair = `${comparison.candidate} against ${comparison.baseline}`;
-    pairs.set(pair, [...(pairs.get(pair) ?? []), comparison]);
-  }
-  return [...pairs].map(([pair, members]) => ({
-    text: `${pair}, ${count(members[0]!.steps)} steps on ${members[0]!.task}: ${members.map(differenceOf).join("; ")}.`,
-    decided: members.some(({ pHolm }) => pHolm !== null && pHolm < 0.05),
-  }));
+  const pairs = groupBy(told, ({ candidate, baseline, steps }) =>
+    JSON.stringify([candidate, baseline, steps]),
+  );
+  return [...pairs.values()].map((members) => {
+    const { candidate, baseline, steps, task } = members[0]!;
+    return {
+      text: `${candidate} against ${baseline}, ${count(steps)} steps on ${task}: ${members.map(differenceOf).join("; ")}.`,
+      decided: members.some(isDecided),
+    };
+  });
 }
 
 function differenceOf(comparison: Comparison): string {
@@ -142,7 +164,7 @@ function differenceOf(comparison: Comparison): string {
   const what = `${accuracy ? "test accuracy" : measureName(measure).toLowerCase()}${where} is ${size}`;
   if (pHolm === null || low === null) return `${what} (too few seeds for a test)`;
   const p = pValue(pHolm);
-  const verdict = pHolm < 0.05 ? "" : ", not significant";
+  const verdict = isDecided(comparison) ? "" : ", not significant";
   return `${what} (95\u00a0% interval ${signed(format)(low)} to ${signed(format)(high)}; corrected p\u00a0${p.startsWith("<") ? p : `=\u00a0${p}`}${verdict})`;
 }
 

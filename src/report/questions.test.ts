@@ -24,9 +24,39 @@ describe("the page of the paper's experiment", () => {
       expect(section.querySelector(".chip")?.textContent).toBe("reproduced");
       expect(section.querySelector("figure svg, table")).not.toBeNull();
     }
-    const glance = [...document.querySelectorAll(".answers tr")].map((row) => row.textContent);
+    const glance = [...document.querySelectorAll(".answers tbody tr")].map((row) => row.textContent);
     expect(glance.length).toBe(4);
-    expect(glance[0]).toContain("Can a regularizer be learned?reproduced");
+    // two sources × two regularizers × two radii
+    expect(glance[0]).toMatch(/^Can a regularizer be learned\?reproduced8 · 0 · 0/);
+  });
+
+  it("says what limits it, and what its words mean", () => {
+    const text = document.querySelector("header aside")!.textContent;
+    expect(text).toContain("Undecided does not mean absent");
+    expect(document.querySelectorAll("header dt").length).toBeGreaterThan(5);
+  });
+
+  it("marks the settings that were used, not those a search preferred, where it was not followed", () => {
+    const ignored = results.search!.map((record) => ({ ...record, chosen: "sam:rho=0.2" }));
+    const other = parseHTML(renderReport({ ...results, search: ignored })).document;
+    const choices = other.getElementById("choices")!;
+    expect(choices.textContent).toContain("was not followed");
+    expect([...choices.querySelectorAll(".best")].map(({ textContent }) => textContent)).toEqual([
+      "sam:rho=0.05",
+    ]);
+  });
+
+  it("lists no single spec for an optimizer that had several", () => {
+    const twice = results.evaluations.map((record) =>
+      record.optimizer === "Adam" && record.task !== "mnist/mlp"
+        ? { ...record, spec: "adam:lr=0.5" }
+        : record,
+    );
+    const other = parseHTML(renderReport({ ...results, evaluations: twice })).document;
+    const row = [...other.querySelectorAll("#settings tr")].find(
+      (each) => each.querySelector("th")?.textContent === "Adam",
+    );
+    expect(row!.textContent).toContain("2 settings by task and number of steps");
   });
 
   it("says the opposite of the opposite data", () => {

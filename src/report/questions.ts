@@ -4,6 +4,7 @@ import { figure, type Line, legend, type Series } from "./figures.ts";
 import { count, fixed, MISSING, percent, signed, significant } from "./format.ts";
 import { type HeatCell, type HeatMap, heatMap } from "./heatmap.ts";
 import { type Html, html } from "./html.ts";
+import { limitsOf } from "./limits.ts";
 import { unique } from "./prose.ts";
 import { seriesColor } from "./style.ts";
 import { type Column, comparisonTable, measureName, table } from "./tables.ts";
@@ -14,6 +15,7 @@ import {
   isSource,
   learnedTests,
   propertyOf,
+  type TestedAt,
   tallyOf,
   type Verdict,
   verdictsOf,
@@ -45,12 +47,59 @@ ${evidence[verdict.id](results)}`,
 /** All answers at a glance, for the top of the page. */
 export function answerList(results: Results): Html {
   if (results.kind !== "reproduce-paper") return html``;
-  return html`<table class="answers facts"><caption><span>What of the paper these results reproduce, decided by the tests below.</span></caption><tbody>
+  const columns: readonly TestedAt[] = ["equal steps", "equal training loss", "test accuracy"];
+  const limits = limitsOf(results);
+  return html`<table class="answers facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
+<thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capital(what)}</th>`)}</tr></thead><tbody>
 ${verdictsOf(results).map(
-  ({ id, question, outcome }) =>
-    html`<tr><th scope="row"><a href="#question-${id}">${question}</a></th><td>${chip(outcome)}</td></tr>\n`,
-)}</tbody></table>`;
+  ({ id, question, outcome, tallies }) =>
+    html`<tr><th scope="row"><a href="#question-${id}">${question}</a></th><td>${chip(outcome)}</td>${columns.map(
+      (what) => {
+        const tally = tallies.find((other) => other.what === what)?.tally;
+        return html`<td class="num">${tally === undefined ? MISSING : `${tally.support} · ${tally.undecided} · ${tally.against}`}</td>`;
+      },
+    )}</tr>\n`,
+)}</tbody></table>
+${
+  limits.length === 0
+    ? ""
+    : html`<aside class="how" aria-label="What limits this"><p><b>What limits this.</b></p><ul>${limits.map((text) => html`<li>${text}</li>\n`)}</ul></aside>`
 }
+<details><summary>What the words mean</summary>
+<dl>${WORDS.map(([word, meaning]) => html`<dt>${word}</dt><dd>${meaning}</dd>\n`)}</dl>
+</details>`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** What the page calls things. */
+const WORDS: readonly (readonly [string, string])[] = [
+  [
+    "learned optimizer",
+    "an LSTM that turns gradients into steps, coordinate by coordinate; its weights are meta-trained.",
+  ],
+  [
+    "source, or task of meta-training",
+    "the task a learned optimizer was meta-trained on; every other task is transfer.",
+  ],
+  ["plain", "meta-trained without a regularizer in the meta-objective."],
+  [
+    "seed, meta-seed",
+    "a seed draws the initial weights and minibatches of one training run; a meta-seed those of one meta-training.",
+  ],
+  [
+    "own quantity",
+    "what a regularizer is made to lower: the maximum loss for SAM, the surrogate gap for GSAM, the maximum gradient norm for GAM.",
+  ],
+  [
+    "within ρ",
+    "the largest value over all points at a Euclidean distance of at most ρ in the space of parameters, as far as projected gradient ascent finds it.",
+  ],
+  [
+    "significant, or decided",
+    "p below 0.05 after Holm’s correction over all tests of the page, and the same direction in every meta-seed; undecided otherwise.",
+  ],
+];
 
 function chip(outcome: Verdict["outcome"]): Html {
   return html`<span class="chip ${outcome.replace(/ /g, "-")}">${outcome}</span>`;
@@ -93,7 +142,7 @@ function learnedEvidence(results: Results): Html {
     const figures = properties.map((measure) =>
       figure({
         title: `${measureName(measure)}, change in percent`,
-        note: `Against the plain optimizer, ${count(steps)} steps on ${source}. Mean and 95\u00a0% interval.`,
+        note: `Against the plain optimizer, ${count(steps)} steps on ${source}. Mean over seeds, 95\u00a0% interval of the paired t test.`,
         xLabel: "Radius ρ",
         lines: regularizersOf(own).map((regularizer) => ({
           series: series.get(regularizer)!,
@@ -115,6 +164,7 @@ function learnedEvidence(results: Results): Html {
           ),
         })),
         kind: "points",
+        change: true,
       }),
     );
     const drawn = figures.filter((each) => each !== undefined);
@@ -141,7 +191,7 @@ ${comparisonTable(tests)}`
 }
 
 const TEST_NOTE =
-  "Regularized minus plain, seed by seed, each seed the mean over meta-seeds. Holm’s correction runs over every comparison in these results, not only those shown. “Agree” says in how many meta-seeds the difference has the direction of the mean; a difference counts only if all do.";
+  "Regularized against plain: values are averaged over meta-seeds first, then compared seed by seed. Holm’s correction runs over every comparison in these results, not only those shown. “Agree” says in how many meta-seeds the difference has the direction of the mean; a difference counts only if all do. Brackets hold the 95\u00a0% interval of the paired t test.";
 
 function transferEvidence(results: Results): Html {
   const cells = results.transfer ?? [];
@@ -157,7 +207,7 @@ function transferEvidence(results: Results): Html {
     return [
       matrix(at("testAccuracy"), tests, {
         title: `Test accuracy ${after}, percent.`,
-        note: "The stronger, the higher.",
+        note: "Darker is higher.",
         show: "value",
       }),
       matrix(at("testAccuracy"), tests, {
@@ -193,7 +243,9 @@ function transferEvidence(results: Results): Html {
       const { measure, radius: within } = own[0]!;
       return matrix(own, tests, {
         title: `${measureName(measure)}${within === undefined ? "" : ` within ${within}`} after ${count(steps)} steps: change in percent.`,
-        note: CHANGE_NOTE,
+        note: tests.some((test) => test.measure === measure && test.radius === within)
+          ? CHANGE_NOTE
+          : `Not tested. ${CHANGE_NOTE.replace(", bold is significant", "")}`,
         show: "change",
       });
     });
@@ -209,7 +261,7 @@ ${transferTable(cells)}
 }
 
 const CHANGE_NOTE =
-  "Against the plain optimizer of the same source; green is as claimed, bold a corrected p below 0.05. Tasks of meta-training are marked ●.";
+  "Against the plain optimizer of the same source; green is as claimed, bold is significant. Tasks of meta-training are marked ●.";
 
 /** One heat map over sources and regularizers; nothing where there is nothing to show. */
 function matrix(
@@ -274,7 +326,7 @@ function transferTable(cells: readonly TransferCell[]): Html {
 `);
   }
   return table(
-    "Means over meta-seeds and seeds, 95\u00a0% interval in brackets; changes are against the plain optimizer.",
+    "Means over meta-seeds and seeds with their 95\u00a0% bootstrap interval over seeds; changes against the plain optimizer with the interval of the paired t test, none where a value is not above zero.",
     columns,
     [...groups].map(([heading, rows]) => ({ heading, rows })),
     true,
@@ -313,6 +365,7 @@ function radiusEvidence(results: Results): Html {
         };
       }),
       kind: "points",
+      change: true,
     }),
   );
   const tests = learnedTests(results).filter((test) => isOwnProperty(test) && test.below === undefined);
@@ -369,7 +422,10 @@ function costEvidence(results: Results): Html {
     { name: "Optimizer", text: true },
     { name: "Gradients", unit: "per step" },
     { name: "Milliseconds", unit: "per step" },
-    { name: "Test accuracy", unit: `%, mean of ${tasks.length} tasks` },
+    {
+      name: "Test accuracy",
+      unit: tasks.length === 1 ? `%, ${tasks[0]}` : `%, mean of ${tasks.length} tasks`,
+    },
   ];
   const lines = ranked.map(({ optimizer, gradients, accuracy, own }) => {
     const times = own.flatMap(({ secondsPerStep }) => secondsPerStep ?? []);

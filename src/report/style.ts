@@ -80,6 +80,11 @@ a:focus-visible,.scroll:focus-visible{outline:2px solid var(--accent);outline-of
 .how p{max-width:none;margin:.15rem 0 0}
 .how b{color:var(--ink);font-weight:600}
 .how p+p{margin-top:.5rem}
+.how ul{margin:.3rem 0 0;padding-left:1.1rem}
+.how li{margin:.2rem 0}
+dl{margin:0;max-width:44em;font-size:.92rem;line-height:1.5}
+dt{font-weight:650}
+dd{margin:0 0 .5rem}
 .scroll{overflow-x:auto;margin:0 0 1.6rem;-webkit-overflow-scrolling:touch}
 table{border-collapse:collapse;font-size:.88rem;line-height:1.35;font-variant-numeric:tabular-nums lining-nums;min-width:min(100%,36rem)}
 caption{text-align:left;color:var(--muted);padding:0 0 .5rem;font-size:.88rem;line-height:1.45}
@@ -124,7 +129,7 @@ figure svg text{white-space:pre;font-variant-numeric:tabular-nums}
 section>.findings{margin:0 0 1.6rem}
 .heat{margin-bottom:.4rem}
 .heat td,.heat thead th.num{padding-left:.45rem;padding-right:.45rem}
-.heat thead th.num{font-size:.78rem;overflow-wrap:anywhere;min-width:4.6rem;max-width:7rem}
+.heat thead th.num{font-size:.78rem;min-width:4.6rem;max-width:7rem}
 .heat td b{font-weight:750}
 details{margin:0 0 1rem}
 summary{cursor:pointer;font:600 .95rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;padding:.25rem 0}

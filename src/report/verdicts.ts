@@ -14,7 +14,12 @@ export interface Verdict {
   readonly outcome: Outcome;
   /** What was found, in sentences. */
   readonly found: readonly string[];
+  /** The tests behind the outcome, by what they compare. */
+  readonly tallies: readonly { readonly what: TestedAt; readonly tally: Tally }[];
 }
+
+/** What tests of a claim compare. */
+export type TestedAt = "equal steps" | "equal training loss" | "test accuracy";
 
 /** What tests of one claim came to. */
 export interface Tally {
@@ -142,7 +147,27 @@ function learnedVerdict(results: Results): Verdict {
       "A learned optimizer that was meta-trained with SAM, GSAM or GAM in its meta-objective finds flatter ground by itself, from plain gradients, than one that was meta-trained without.",
     outcome: flatterOutcome(equalSteps, equalLoss),
     found: tested(equalSteps) === 0 ? [NOTHING_TESTED] : found,
+    tallies: talliesOf({ equalSteps, equalLoss, accuracy }),
   };
+}
+
+function talliesOf({
+  equalSteps,
+  equalLoss,
+  accuracy,
+}: {
+  equalSteps?: Tally;
+  equalLoss?: Tally;
+  accuracy?: Tally;
+}): Verdict["tallies"] {
+  const all = [
+    { what: "equal steps", tally: equalSteps },
+    { what: "equal training loss", tally: equalLoss },
+    { what: "test accuracy", tally: accuracy },
+  ] as const;
+  return all.flatMap(({ what, tally }) =>
+    tally === undefined || tested(tally) === 0 ? [] : [{ what, tally }],
+  );
 }
 
 /** For and against a lower value, after equal steps and at equal training loss. */
@@ -169,22 +194,37 @@ function transferVerdict(results: Results): Verdict {
     elsewhere.filter(({ measure }) => measure === "testAccuracy"),
     "higher",
   );
-  const tasks = new Set(elsewhere.map(({ task }) => task)).size;
+  const flatness = flatterOutcome(equalSteps, equalLoss);
+  const better = outcomeOf(accuracy);
+  const sources = new Set(elsewhere.map(({ source }) => source));
+  const others = [...sources].map(
+    (source) => new Set(elsewhere.filter((test) => test.source === source).map(({ task }) => task)).size,
+  );
   return {
     id: "transfer",
     question: "Does it transfer?",
     claim:
       "The effect carries over to datasets and architectures that were not met in meta-training, in flatness and in test accuracy.",
-    outcome: jointOutcome([flatterOutcome(equalSteps, equalLoss), outcomeOf(accuracy)]),
+    outcome: jointOutcome([flatness, better]),
+    tallies: talliesOf({ equalSteps, equalLoss, accuracy }),
     found:
       tested(equalSteps) + tested(accuracy) === 0
         ? ["Nothing was evaluated on a task that was not met in meta-training with enough seeds for a test."]
         : [
-            `On ${plural(tasks, "task")} not met in meta-training, each regularizer’s own quantity: ${told(equalSteps, "lower")}.`,
+            ...(tested(equalSteps) === 0 || tested(accuracy) === 0
+              ? []
+              : [`In flatness: ${flatness}. In test accuracy: ${better}.`]),
+            `On the ${rangeOf(others)} ${Math.max(...others) === 1 ? "task" : "tasks"} other than its own for each source, each regularizer’s own quantity: ${told(equalSteps, "lower")}.`,
             ...(tested(equalLoss) === 0 ? [] : [`At equal training loss: ${told(equalLoss, "lower")}.`]),
             ...(tested(accuracy) === 0 ? [] : [`Test accuracy: ${told(accuracy, "higher")}.`]),
           ],
   };
+}
+
+/** `5`, or `5 to 6` where they differ. */
+function rangeOf(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? String(low) : `${low} to ${high}`;
 }
 
 function radiusVerdict(results: Results): Verdict {
@@ -203,6 +243,7 @@ function radiusVerdict(results: Results): Verdict {
     question: "At which radius?",
     claim: `The neighbourhood is lower at every radius that was looked at${radii.length === 0 ? "" : ` (${listed(radii.map(String))})`}.`,
     outcome: jointOutcome(counted.map(({ tally }) => outcomeOf(tally))),
+    tallies: talliesOf({ equalSteps: tallyOf(properties, "lower") }),
     found:
       counted.length === 0
         ? [NOTHING_TESTED]
@@ -223,11 +264,8 @@ function costVerdict(results: Results): Verdict {
   );
   const tests = explicitTests(results);
   const tally = accuracyTally(tests);
-  const range = (records: readonly EvaluationRecord[]): string => {
-    const values = records.map(({ gradientsPerStep }) => Number(gradientsPerStep.toFixed(2)));
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    return low === high ? String(low) : `${low} to ${high}`;
-  };
+  const range = (records: readonly EvaluationRecord[]): string =>
+    rangeOf(records.map(({ gradientsPerStep }) => Number(gradientsPerStep.toFixed(2))));
   const single = learned.length > 0 && learned.every(({ gradientsPerStep }) => gradientsPerStep < 1.001);
   const found = [
     ...(learned.length === 0 || explicit.length === 0
@@ -244,7 +282,7 @@ function costVerdict(results: Results): Verdict {
     ...(metaTraining.length === 0
       ? []
       : [
-          `Meta-training came before: ${count(metaTraining.reduce((sum, { gradientEvaluations }) => sum + gradientEvaluations, 0))} gradients in ${plural(metaTraining.length, "run")}.`,
+          `Meta-training came before, the search over its settings and runs it started from not counted: ${count(metaTraining.reduce((sum, { gradientEvaluations }) => sum + gradientEvaluations, 0))} gradients in ${plural(metaTraining.length, "run")}.`,
         ]),
   ];
   return {
@@ -257,6 +295,7 @@ function costVerdict(results: Results): Verdict {
         ? "not tested"
         : jointOutcome([single ? "reproduced" : "not reproduced", outcomeOf(tally)]),
     found,
+    tallies: talliesOf({ accuracy: tally }),
   };
 }
 
@@ -302,7 +341,7 @@ function timeOf(learned: readonly EvaluationRecord[], explicit: readonly Evaluat
   if (ratios.length === 0) return [];
   const [low, high] = [significant(ratios[0]), significant(ratios.at(-1))];
   return [
-    `Gradients are not time: on this machine a step of a learned optimizer took ${low === high ? low : `${low} to ${high}`} times as long as one with an explicit regularizer, by task.`,
+    `Gradients are not time: on this machine a step of a learned optimizer took ${low === high ? low : `${low} to ${high}`} times as long as one with an explicit regularizer${ratios.length === 1 ? "" : ", by task"}.`,
   ];
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { LowlandError } from "../errors.ts";
 import {
   isTemporary,
@@ -222,7 +222,9 @@ export function findCheckpoint(path: string): string {
   const checkpoint = readPointer(path, "best") ?? readPointer(path, "latest");
   if (checkpoint) return checkpoint.path;
   const fact = isRunDirectory(path) ? "has no checkpoint yet" : "is not a lowland run directory";
-  throw new LowlandError("E_RUN", `${path} ${fact}; give a run directory or a .safetensors file`);
+  const parent = dirname(resolve(path));
+  const hint = isRunDirectory(parent) ? `${parent} is one: give that` : "give a run directory";
+  throw new LowlandError("E_RUN", `${path} ${fact}; ${hint} or a .safetensors file`);
 }
 
 /** Whether a directory holds a run: its `meta.json` names the Lowland that wrote it. */

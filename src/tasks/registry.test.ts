@@ -61,7 +61,11 @@ describe("loadTask", () => {
   });
 
   it.each([
-    ["that is not there", () => join(folder, "nowhere.mjs"), /nowhere\.mjs cannot be loaded/],
+    [
+      "that is not there",
+      () => join(folder, "nowhere.mjs"),
+      /there is no task module .*nowhere\.mjs; check the path/,
+    ],
     ["with a syntax error", () => module("bad.mjs", "export default ("), /bad\.mjs cannot be loaded/],
     [
       "without a task",

@@ -1,4 +1,3 @@
-import { pathToFileURL } from "node:url";
 import {
   DATASET_NAMES,
   type LoadedDataset,
@@ -7,6 +6,7 @@ import {
   type StoreOptions,
 } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
+import { importModule } from "../module.ts";
 import { batchNorm, conv2d, maxPool } from "../nn/conv.ts";
 import { dense, type Layer, relu, type Shape, sigmoid } from "../nn/layers.ts";
 import { type Initialization, type Network, sequential } from "../nn/sequential.ts";
@@ -104,11 +104,9 @@ export function sharedDatasets(): ReadonlyMap<string, LoadedDataset> {
 export async function loadTask(name: string, options: StoreOptions = {}): Promise<Task> {
   const { path } = parseSpec(name);
   if (path !== undefined) return loadUserTask(path);
+  refuseUnknownTask(name);
   const [datasetName = "", modelName = ""] = name.split("/");
-  const model = MODELS.find((entry) => entry.name === modelName);
-  if (model === undefined || !TASK_NAMES.includes(name)) {
-    throw new LowlandError("E_CONFIG", unknown("task", name, TASK_NAMES));
-  }
+  const model = MODELS.find((entry) => entry.name === modelName)!;
   let loaded = shared.get(datasetName);
   if (loaded === undefined) {
     loaded = await loadDataset(datasetName, options);
@@ -118,16 +116,19 @@ export async function loadTask(name: string, options: StoreOptions = {}): Promis
   return classificationTask(name, networkOf(model, [height, width, channels]), loaded);
 }
 
-async function loadUserTask(path: string): Promise<Task> {
-  const url = path.startsWith("file:") ? path : pathToFileURL(path).href;
-  let module: { default?: unknown; task?: unknown };
-  try {
-    module = (await import(url)) as { default?: unknown; task?: unknown };
-  } catch (cause) {
-    throw new LowlandError("E_CONFIG", `task module ${path} cannot be loaded: ${(cause as Error).message}`, {
-      cause,
-    });
+/**
+ * Throws for a name that is no task's, before any data are looked for; modules are left to `loadTask`.
+ *
+ * @throws {LowlandError} E_CONFIG, with a suggestion
+ */
+export function refuseUnknownTask(name: string): void {
+  if (parseSpec(name).path === undefined && !TASK_NAMES.includes(name)) {
+    throw new LowlandError("E_CONFIG", unknown("task", name, TASK_NAMES));
   }
+}
+
+async function loadUserTask(path: string): Promise<Task> {
+  const module = await importModule("task", path);
   const exported = module.default ?? module.task;
   const task: unknown = typeof exported === "function" ? await exported() : exported;
   if (!isTask(task)) {

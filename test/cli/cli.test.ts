@@ -41,6 +41,21 @@ describe("lowland", () => {
     [["data", "list", "--data-dir"], "--data-dir is missing or has no value"],
     [["data", "fetch", "a", "b"], 'unexpected argument "b"'],
     [["data", "verify", "mnits"], 'unknown dataset "mnits"'],
+    [["reproduce", "paper", "--budget", "houre", "--out", "x"], "did you mean hour?"],
+    [["reproduce", "paper", "--source", "mnist/mpl", "--out", "x"], 'did you mean "mnist/mlp"?'],
+    [
+      ["reproduce", "paper", "--force", "--extend", "--dry-run", "--out", "x"],
+      "--extend and --force exclude each other",
+    ],
+    [["zoo", "show", "lstm-sam"], 'did you mean "lstm-sam-mnist"?'],
+    [["train", "--task", "synthetic-digits/mlp", "--optimizer", "adam,sgd"], "takes one optimizer, not 2"],
+    [["train", "--task", "./nope.mjs", "--optimizer", "adam"], "there is no task module"],
+    [["evaluate", "--task", "synthetic-digits/mlp", "--optimizer", "adam,adam"], "distinct optimizers"],
+    [["evaluate", "--task", "a/b,a/b", "--optimizer", "adam"], "distinct tasks"],
+    [
+      ["evaluate", "--task", "synthetic-digits/mlp", "--optimizer", "adam", "--steps", "5,5"],
+      "distinct numbers of steps",
+    ],
   ])("%j is one line on stderr and exit 2", async (args, message) => {
     const { code, stdout, stderr } = await lowland(args);
     expect(stderr).toMatch(/^lowland: [^\n]+ \[E_(USAGE|CONFIG)\]\n$/);

@@ -156,7 +156,7 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
     settings: { tasks: [...TASKS] },
     metaTraining: learned.map(({ lineage }) => ({
       name: lineage.name,
-      regularizer: lineage.regularizer,
+      regularizer: lineage.regularizer === "sam" ? "sam:rho=0.05" : lineage.regularizer,
       task: lineage.source,
       metaSeed: lineage.metaSeed,
       outerSteps: 100,

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { paperResults } from "../../test/report/paper-fixture.ts";
+import type { TuningRecord } from "../evaluation/results.ts";
+import { edgeOf, limitsOf } from "./limits.ts";
+
+const results = paperResults({ sharpness: 0.5, accuracy: 0.02 });
+
+const record = (rates: readonly string[], chosen: string): TuningRecord => ({
+  task: "mnist/mlp",
+  optimizer: "Adam + SAM",
+  seeds: [1000],
+  candidates: rates.map((lr) => ({
+    spec: `adam:lr=${lr}+sam:rho=0.05`,
+    scores: [{ steps: 100, loss: 1 }],
+    gradientEvaluations: 1,
+  })),
+  chosen: [{ steps: 100, spec: `adam:lr=${chosen}+sam:rho=0.05` }],
+});
+
+describe("edgeOf", () => {
+  it.each([
+    ["0.001", "lowest"],
+    ["0.01", undefined],
+    ["0.1", "highest"],
+  ])("of %s is %s", (chosen, edge) => {
+    const tuned = record(["0.001", "0.01", "0.1"], chosen);
+    expect(edgeOf(tuned, tuned.chosen[0]!.spec)).toBe(edge);
+  });
+
+  it("of the only rate there was is nothing", () => {
+    const tuned = record(["0.01"], "0.01");
+    expect(edgeOf(tuned, tuned.chosen[0]!.spec)).toBeUndefined();
+  });
+});
+
+describe("limitsOf", () => {
+  const text = (changes: object) => limitsOf({ ...results, ...changes }).join("\n");
+
+  it("names the sources that were meta-trained on once", () => {
+    expect(text({})).not.toContain("one meta-training run");
+    const once = results.metaTraining.filter(
+      ({ task, metaSeed }) => task !== "cifar-10/cnn" || metaSeed === 0,
+    );
+    expect(text({ metaTraining: once })).toContain(
+      "From cifar-10/cnn there is one meta-training run for each regularizer",
+    );
+  });
+
+  it("says what effect a single test, or the first of many, needs", () => {
+    const test = results.comparisons.find(({ pairs }) => pairs > 2)!;
+    const ten = (count: number) => Array(count).fill({ ...test, pairs: 10, p: 0.5 });
+    // SciPy: t of 9 degrees of freedom at 0.975 and at 1 − 0.025/100, over √10
+    expect(text({ comparisons: ten(1) })).toContain("mean difference of 0.715 standard deviations");
+    expect(text({ comparisons: ten(100) })).toContain("mean difference of 1.67 standard deviations");
+    expect(text({ comparisons: [] })).not.toContain("Undecided");
+  });
+
+  it("counts the learning rates at an end of their range", () => {
+    const tuning = ["0.001", "0.01", "0.1"].map((chosen) => record(["0.001", "0.01", "0.1"], chosen));
+    expect(text({ tuning })).toContain("2 of 3 learning rates chosen lie at an end of their range");
+    expect(text({ tuning: [tuning[1]!] })).toContain("every learning rate chosen lies inside its range");
+  });
+});

@@ -1,0 +1,71 @@
+import { groupBy } from "../evaluation/group.ts";
+import type { Results, TuningRecord } from "../evaluation/results.ts";
+import { studentQuantile } from "../evaluation/statistics.ts";
+import { count, listed, percent, plural, significant } from "./format.ts";
+import { unique } from "./prose.ts";
+
+/** What has to be known before anything is concluded from a large experiment, in sentences. */
+export function limitsOf(results: Results): string[] {
+  return [...repetitionsOf(results), ...powerOf(results), ...levelsOf(results), ...rangesOf(results)];
+}
+
+/** Tests run over seeds; how meta-training varies is seen only where it was repeated. */
+function repetitionsOf({ metaTraining }: Results): string[] {
+  const groups = groupBy(metaTraining, ({ task, regularizer }) => JSON.stringify([task, regularizer]));
+  const single = unique([...groups.values()].flatMap((runs) => (runs.length === 1 ? [runs[0]!.task] : [])));
+  if (single.length === 0) return [];
+  return [
+    `From ${listed(single)} there is one meta-training run for each regularizer: a test says that this optimizer differs from that one, not that meta-training again would give the same.`,
+  ];
+}
+
+/** The effect that a test needs to be decided first, when all are corrected together. */
+function powerOf({ comparisons }: Results): string[] {
+  const tests = comparisons.filter(({ p }) => p !== null);
+  const pairs = Math.max(0, ...tests.map((test) => test.pairs));
+  if (tests.length === 0 || pairs < 2) return [];
+  const needed = studentQuantile(1 - 0.025 / tests.length, pairs - 1) / Math.sqrt(pairs);
+  return [
+    `Undecided does not mean absent. Holm’s correction runs over ${plural(tests.length, "test")}: with ${plural(pairs, "pair")} of seeds the first of them needs a mean difference of ${significant(needed)} standard deviations, and those after it hardly less. Intervals are not corrected.`,
+  ];
+}
+
+/** How early “equal training loss” is. */
+function levelsOf({ sharpnessAtLoss = [] }: Results): string[] {
+  const shares = sharpnessAtLoss.flatMap(({ maxSteps, summary }) =>
+    summary.step.mean === null ? [] : [summary.step.mean / maxSteps],
+  );
+  if (shares.length === 0) return [];
+  const sorted = shares.sort((a, b) => a - b);
+  return [
+    `“At equal training loss” is where the loss on the examples of the measurement is first seen below a value that every decent optimizer reaches: on the way, not at the end (half of the optimizers get there within ${percent(sorted[Math.floor(sorted.length / 2)]!)} % of their steps).`,
+  ];
+}
+
+/** Whether hand-designed optimizers might do better outside the ranges they were tuned in. */
+function rangesOf({ tuning = [] }: Results): string[] {
+  const choices = tuning.flatMap((record) => record.chosen.map(({ spec }) => edgeOf(record, spec)));
+  if (choices.length === 0) return [];
+  const outside = choices.filter((edge) => edge !== undefined);
+  const seeds = unique(tuning.map((record) => plural(record.seeds.length, "seed")));
+  const where =
+    outside.length === 0
+      ? "every learning rate chosen lies inside its range"
+      : `${count(outside.length)} of ${count(choices.length)} learning rates chosen lie at an end of their range, so that a better one may lie beyond`;
+  return [`Hand-designed optimizers were tuned on ${listed(seeds)}: ${where}.`];
+}
+
+/** The end of its range that a chosen learning rate lies at; nothing inside. */
+export function edgeOf({ candidates }: TuningRecord, spec: string): "lowest" | "highest" | undefined {
+  const rates = candidates.map((candidate) => rateOf(candidate.spec)).filter((rate) => rate !== undefined);
+  const own = rateOf(spec);
+  if (own === undefined || new Set(rates).size < 2) return undefined;
+  if (own === Math.min(...rates)) return "lowest";
+  return own === Math.max(...rates) ? "highest" : undefined;
+}
+
+function rateOf(spec: string): number | undefined {
+  const found = /[:,]lr=([^,+]+(?:e[+-]\d+)?)/.exec(spec)?.[1];
+  const rate = Number(found);
+  return found === undefined || !Number.isFinite(rate) ? undefined : rate;
+}
