@@ -66,14 +66,18 @@ export function markdown(result) {
   const rows = Object.values(result.figures).flatMap(({ title, rows: cases = [] }) =>
     cases.map((row) => {
       const peers = fastest(row);
+      const least = Math.min(1, ...peers.map(({ timesSlower }) => timesSlower.best));
+      const bold = (text, ratio) => (ratio === least ? `**${text}**` : text);
       const cell = (name) => {
         const peer = peers.find((entry) => entry.name === name);
-        return peer === undefined ? "" : `${short(peer.best)} (${peer.timesSlower.best.toFixed(1)}×)`;
+        if (peer === undefined) return "";
+        const ratio = peer.timesSlower.best;
+        return `${bold(short(peer.best), ratio)} (${ratio.toFixed(1)}×)`;
       };
       return [
         `${title}: ${row.name}`,
         row.unit,
-        `**${short(row.lowland.best)}** (${row.lowland.threads})`,
+        `${bold(short(row.lowland.best), 1)} (${row.lowland.threads})`,
         ...names.map(cell),
       ];
     }),

@@ -39,9 +39,13 @@ export interface Job {
     readonly steps: readonly number[];
     /**
      * Also where the loss on those examples is first below each of these values, looked at every `every` steps: one
-     * gradient on the examples a look.
+     * gradient on the examples a look. With `trace: false` the trace is left out there.
      */
-    readonly atLoss?: { readonly losses: readonly number[]; readonly every: number };
+    readonly atLoss?: {
+      readonly losses: readonly number[];
+      readonly every: number;
+      readonly trace?: false;
+    };
   };
 }
 
@@ -113,7 +117,8 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
           );
           const reached = missing.filter((below) => loss < below);
           if (reached.length === 0) return;
-          const measured = await unlessDiverged(measureAt(params, step, job.sharpness));
+          const measures = wanted.trace === false ? { ...job.sharpness, trace: false } : job.sharpness;
+          const measured = await unlessDiverged(measureAt(params, step, measures));
           if (measured !== undefined) atLoss.push(...reached.map((below) => ({ below, step, ...measured })));
         },
       });

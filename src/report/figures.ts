@@ -6,6 +6,8 @@ import { type Html, html, raw } from "./html.ts";
 /** How one optimizer looks in every figure of the page. */
 export interface Series {
   readonly name: string;
+  /** What the end of its line says, if not the name. */
+  readonly short?: string;
   /** A CSS colour, usually a variable of the theme. */
   readonly color: string;
   /** `stroke-dasharray`; solid if absent. */
@@ -48,7 +50,7 @@ const FONT_SIZE = 13;
 const MARGIN_TOP = 14;
 const MARGIN_BOTTOM = 42;
 const LABEL_GAP = 15;
-const LABEL_LENGTH = 15;
+const LABEL_LENGTH = 17;
 const MOST_POINTS = 240;
 
 /** A figure with its caption, as inline SVG; nothing at all if no line has a point. */
@@ -143,7 +145,7 @@ function drawing(options: FigureOptions): string {
   const xTicks =
     kind === "points" ? [...new Set(xs)] : linearTicks(left, right).filter((x) => x >= left && x <= right);
   const yText = share ? (y: number) => `${Number((y * 100).toFixed(1))} %` : axisNumber;
-  const longest = Math.max(...lines.map((line) => shortened(line.series.name).length));
+  const longest = Math.max(...lines.map((line) => endLabel(line.series).length));
   const shifts = lines.map((_, i) => (i - (lines.length - 1) / 2) * 3);
   const labelShift = kind === "points" ? shifts.at(-1)! : 0;
   const bottom = logarithmic ? low : Math.min(low, yTicks[0]!);
@@ -182,7 +184,7 @@ function drawing(options: FigureOptions): string {
   const wanted = ends.map((end) => y.apply(end.y));
   const placed = spreadLabels(wanted, LABEL_GAP, [MARGIN_TOP, HEIGHT - MARGIN_BOTTOM - 4]);
   const labels = lines.map(({ series }, i) =>
-    Plot.text([shortened(series.name)], {
+    Plot.text([endLabel(series)], {
       x: [right],
       y: [ends[i]!.y],
       dx: 9 + labelShift,
@@ -275,6 +277,10 @@ export function serialized(svg: SVGSVGElement, label: string): string {
 
 function lastValue({ series, points }: Line): string {
   return `${series.name} ends at ${significant(points.at(-1)!.y)}`;
+}
+
+function endLabel({ name, short = name }: Series): string {
+  return shortened(short);
 }
 
 function shortened(name: string): string {

@@ -3,7 +3,8 @@ import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { hostileResults, syntheticResults } from "../../test/report/fixture.ts";
 import { formatResults, parseResults } from "../evaluation/results.ts";
-import { renderReport, seriesOf } from "./page.ts";
+import { renderReport } from "./page.ts";
+import { seriesOf } from "./series.ts";
 
 const results = syntheticResults({ steps: [100, 300], seeds: 3 });
 const page = renderReport(results);

@@ -12,11 +12,12 @@ import { choicesBody } from "./choices.ts";
 import { dataNotes, withDataLabels } from "./datasets.ts";
 import { figure, type Line, legend, type Point, type Series } from "./figures.ts";
 import { equalLossBlock, landscapeBlocks, spectrumBlocks } from "./flatness.ts";
-import { count, duration, listed } from "./format.ts";
-import { cleanText, type Html, html, raw } from "./html.ts";
+import { count, duration } from "./format.ts";
+import { type Html, html, raw } from "./html.ts";
 import { findingsOf, groupsOf, summaryOf, unique } from "./prose.ts";
 import { answerList, questionSections } from "./questions.ts";
-import { STYLE, seriesColor } from "./style.ts";
+import { seriesOf, seriesWithin, shownNote, withFewOptimizers } from "./series.ts";
+import { STYLE } from "./style.ts";
 import {
   comparisonTable,
   factsTable,
@@ -48,10 +49,10 @@ export function renderReport(given: Results): string {
   const sections = [
     ...questionSections(results),
     resultsSection(results),
-    trainingSection(few, series),
+    trainingSection(few, results, series),
     metaTrainingSection(results, series),
     choicesSection(results),
-    flatnessSection(few, series),
+    flatnessSection(few, results, series),
     settingsSection(results),
     provenanceSection(results),
   ].filter((section) => section !== undefined);
@@ -102,74 +103,6 @@ ${body}
 </html>
 `;
   return page.markup;
-}
-
-/**
- * Colour and dash of every optimizer, in order of first appearance: learned ones solid, hand-designed ones
- * dashed, with other dashes once the colours repeat.
- */
-export function seriesOf(results: Results): Map<string, Series> {
-  const learned = new Set([
-    ...results.metaTraining.map(({ name }) => name),
-    ...results.evaluations.filter(({ group }) => group === "learned").map(({ optimizer }) => optimizer),
-  ]);
-  const names = unique([
-    ...results.evaluations.map(({ optimizer }) => optimizer),
-    ...results.sharpness.map(({ optimizer }) => optimizer),
-    ...(results.sharpnessAtLoss ?? []).map(({ optimizer }) => optimizer),
-    ...results.metaTraining.map(({ name }) => name),
-  ]);
-  const dashes = { learned: [undefined, "12 3"], other: ["6 3.5", "2 3"] } as const;
-  return new Map(
-    names.map((name, i) => {
-      const dash = dashes[learned.has(name) ? "learned" : "other"][(i >> 3) % 2];
-      return [name, { name: oneLine(name), color: seriesColor(i), ...(dash !== undefined && { dash }) }];
-    }),
-  );
-}
-
-/** More optimizers than this cannot be told apart in one figure. */
-const MOST_SERIES = 8;
-
-/**
- * The results with the optimizers that figures have room for: all of them, or the learned ones of the first meta-seed and
- * source on, and the hand-designed ones that sharpness was measured for.
- */
-export function withFewOptimizers(results: Results): Results {
-  const { evaluations, sharpness, sharpnessAtLoss, metaTraining } = results;
-  const names = unique([...evaluations, ...sharpness].map(({ optimizer }) => optimizer));
-  if (names.length <= MOST_SERIES) return results;
-  const seeds = new Map(metaTraining.map(({ name, metaSeed }) => [name, metaSeed ?? 0]));
-  const first = Math.min(...seeds.values());
-  const measured = new Set(sharpness.map(({ optimizer }) => optimizer));
-  const hand = names
-    .filter((name) => !seeds.has(name) && (measured.size === 0 || measured.has(name)))
-    .slice(0, MOST_SERIES / 2);
-  const learned = names.filter((name) => seeds.get(name) === first).slice(0, MOST_SERIES - hand.length);
-  const shown = new Set([...learned, ...hand]);
-  const kept = <R extends { readonly optimizer: string }>(records: readonly R[]): R[] =>
-    records.filter(({ optimizer }) => shown.has(optimizer));
-  return {
-    ...results,
-    evaluations: kept(evaluations),
-    sharpness: kept(sharpness),
-    ...(sharpnessAtLoss && { sharpnessAtLoss: kept(sharpnessAtLoss) }),
-  };
-}
-
-/** Says which optimizers the figures show, where there were too many. */
-function shownNote(
-  metaTraining: Results["metaTraining"],
-  shown: readonly { readonly optimizer: string }[],
-): Html | string {
-  const names = unique(shown.map(({ optimizer }) => optimizer));
-  if (metaTraining.every(({ name }) => names.includes(name)) || names.length === 0) return "";
-  return html`<p>Shown are ${listed(names)}; the numbers of the others are in the tables and in results.json.</p>`;
-}
-
-/** A figure would set a second line of a name below the first. */
-function oneLine(name: string): string {
-  return cleanText(name).replace(/\s+/g, " ").trim();
 }
 
 function how(...paragraphs: string[]): Html {
@@ -235,7 +168,8 @@ ${comparisonTable(comparisons)}`,
 }
 
 function trainingSection(
-  { evaluations, metaTraining }: Results,
+  { evaluations }: Results,
+  all: Results,
   series: ReadonlyMap<string, Series>,
 ): Section | undefined {
   // A shorter run of the same optimizer is the beginning of the longer one: the longest says it all.
@@ -262,7 +196,7 @@ function trainingSection(
   const body = html`${how(
     "Lines are means over seeds; bands reach from the lowest to the highest seed. Learned optimizers are drawn solid, hand-designed ones dashed. The training loss is the one met on each minibatch, so it is noisy.",
   )}
-${shownNote(metaTraining, evaluations)}
+${shownNote(all.evaluations, evaluations)}
 ${blocks}`;
   return { id: "training", title: "Training curves", body };
 }
@@ -323,29 +257,42 @@ function metaTrainingSection(
       const y = read(point);
       return y === null ? [] : [{ x: point.outerStep, y }];
     });
-  const figures = [
-    figure({
-      title: "Meta-loss",
-      note: "What meta-training minimizes, mean per inner step, by outer step.",
-      xLabel: "Outer step",
-      lines: metaTraining.map((record) => ({
-        series: series.get(record.name)!,
-        points: curve(record.metaLossCurve, (point) => point.metaLoss),
-      })),
-      kind: "curve",
-    }),
-    figure({
-      title: "Meta-validation loss",
-      note: "On data held back from meta-training. The ring marks the checkpoint that was kept.",
-      xLabel: "Outer step",
-      lines: metaTraining.map((record) => ({
-        series: series.get(record.name)!,
-        points: curve(record.metaValidationCurve, (point) => point.loss),
-        ring: record.bestOuterStep,
-      })),
-      kind: "curve",
-    }),
-  ].filter((drawn) => drawn !== undefined);
+  const sources = unique(metaTraining.map(({ task }) => task));
+  const figuresOf = (runs: typeof metaTraining, names: readonly Series[], where: string): Html[] =>
+    [
+      figure({
+        title: `Meta-loss${where}`,
+        note: "What meta-training minimizes, mean per inner step, by outer step.",
+        xLabel: "Outer step",
+        lines: runs.map((record, i) => ({
+          series: names[i]!,
+          points: curve(record.metaLossCurve, (point) => point.metaLoss),
+        })),
+        kind: "curve",
+      }),
+      figure({
+        title: `Meta-validation loss${where}`,
+        note: "On data held back from meta-training. The ring marks the checkpoint that was kept.",
+        xLabel: "Outer step",
+        lines: runs.map((record, i) => ({
+          series: names[i]!,
+          points: curve(record.metaValidationCurve, (point) => point.loss),
+          ring: record.bestOuterStep,
+        })),
+        kind: "curve",
+      }),
+    ].filter((drawn) => drawn !== undefined);
+  const figures =
+    sources.length === 1 && metaTraining.length <= 4
+      ? figuresOf(
+          metaTraining,
+          metaTraining.map(({ name }) => series.get(name)!),
+          "",
+        )
+      : sources.flatMap((source) => {
+          const runs = metaTraining.filter(({ task }) => task === source);
+          return figuresOf(runs, seriesWithin(runs, series), `, ${source}`);
+        });
   const body = html`${how(
     "A learned optimizer is itself trained: each outer step lets it train a task for a while and changes its weights so that the losses met on the way get smaller. A regularizer in the meta-objective replaces that loss by a sharpness-aware one, which is larger by construction: meta-losses with different regularizers are not on one scale, while meta-validation losses are.",
   )}
@@ -355,7 +302,8 @@ ${metaTrainingTable(metaTraining)}`;
 }
 
 function flatnessSection(
-  { sharpness, sharpnessAtLoss = [], metaTraining }: Results,
+  { sharpness }: Results,
+  all: Results,
   series: ReadonlyMap<string, Series>,
 ): Section | undefined {
   if (sharpness.length === 0) return undefined;
@@ -379,13 +327,38 @@ ${radiusTable(records, heading)}`,
     "A flat minimum is one whose neighbourhood is as low as itself. Around each point reached, projected gradient ascent looks for the highest loss and the largest gradient within a distance ρ. The surrogate gap is that highest loss minus the loss at the point; the one-step gap follows the gradient alone. The top eigenvalue λ of the Hessian is the strongest curvature.",
     "Equal steps can mislead. All optimizers are measured after the same number of steps, not at the same training loss: one that has trained less, or stands where the gradient is small, can look flatter without having found flatter ground. Compare loss and gradient norm first. At small ρ the surrogate gap is almost only ρ‖g‖; the curvature gap, surrogate gap − ρ‖g‖, is the part that is curvature.",
   )}
-${shownNote(metaTraining, sharpness)}
-${pointTable(sharpness)}
-${convergenceNotes([...sharpness, ...sharpnessAtLoss]).map((note) => html`<p>${note}</p>\n`)}${equalLossBlock(sharpnessAtLoss, sharpness)}
-${spectrumBlocks(sharpness, sharpnessAtLoss)}
+${convergenceNotes([...all.sharpness, ...(all.sharpnessAtLoss ?? [])]).map((note) => html`<p>${note}</p>\n`)}${shownNote(all.sharpness, sharpness)}
+${sharpnessTables(all)}
 ${landscapeBlocks(sharpness, series)}
 ${blocks}`;
   return { id: "flatness", title: "Flatness", body };
+}
+
+/** Tables over all optimizers, folded where they are long. */
+function sharpnessTables({ sharpness, sharpnessAtLoss = [] }: Results): Html {
+  const groups = groupsOf(sharpness);
+  const points = html`${
+    groups.length <= MOST_OPEN
+      ? pointTable(sharpness)
+      : groups.map((records) =>
+          block(
+            `At the point reached: ${records[0]!.task}, ${count(records[0]!.steps)} steps`,
+            pointTable(records),
+            groups.length,
+          ),
+        )
+  }`;
+  const equal =
+    groups.length <= MOST_OPEN
+      ? equalLossBlock(sharpnessAtLoss, sharpness)
+      : sharpnessAtLoss.length === 0
+        ? ""
+        : html`<details><summary>At equal training loss, beside equal steps</summary>
+${equalLossBlock(sharpnessAtLoss, sharpness)}</details>`;
+  const spectra = spectrumBlocks(sharpness, sharpnessAtLoss);
+  return html`${points}
+${equal}
+${groups.length <= MOST_OPEN || spectra.length === 0 ? spectra : html`<details><summary>Hessian spectrum and trace</summary>${spectra}</details>`}`;
 }
 
 const RADIUS_NOTES: Readonly<Record<RadiusMeasure, string>> = {

@@ -4,7 +4,8 @@ import { paperResults } from "../../test/report/paper-fixture.ts";
 import { formatResults, parseResults } from "../evaluation/results.ts";
 import { dataNotes, shortNote, withDataLabels } from "./datasets.ts";
 import { heatMap } from "./heatmap.ts";
-import { renderReport, withFewOptimizers } from "./page.ts";
+import { renderReport } from "./page.ts";
+import { seriesOf, withFewOptimizers } from "./series.ts";
 
 const results = paperResults({ sharpness: 0.5, accuracy: 0.02 });
 const page = renderReport(results);
@@ -115,7 +116,31 @@ describe("the page of the paper's experiment", () => {
   });
 });
 
+describe("seriesOf", () => {
+  it("colours learned optimizers by regularizer and dashes further sources", () => {
+    const series = seriesOf(results);
+    const of = (regularizer: string, source: string) =>
+      series.get(
+        results.metaTraining.find((run) => run.task === source && run.regularizer.startsWith(regularizer))!
+          .name,
+      )!;
+    const [home, away] = ["mnist/mlp", "cifar-10/cnn"] as const;
+    expect(of("sam", home).color).toBe(of("sam", away).color);
+    expect(of("sam", home).color).not.toBe(of("none", home).color);
+    expect(of("sam", home).dash).toBeUndefined();
+    expect(of("sam", away).dash).toBeDefined();
+    expect(of("sam", away).short).toBe("SAM ← cifar-10/cnn");
+    expect(series.get("Adam + SAM")!.color).toBe(series.get("Adam")!.color);
+  });
+});
+
 describe("withFewOptimizers", () => {
+  it("leaves no optimizer out without saying so, and keeps all in the tables", () => {
+    const text = document.getElementById("flatness")!.textContent;
+    expect(text).toContain("The figures show");
+    for (const { optimizer } of results.sharpness) expect(text).toContain(optimizer);
+  });
+
   it("keeps what figures have room for: the first meta-seed, and hand-designed ones that were measured", () => {
     const names = new Set(withFewOptimizers(results).evaluations.map(({ optimizer }) => optimizer));
     expect(names.size).toBe(8);

@@ -49,7 +49,8 @@ export function answerList(results: Results): Html {
   if (results.kind !== "reproduce-paper") return html``;
   const columns: readonly TestedAt[] = ["equal steps", "equal training loss", "test accuracy"];
   const limits = limitsOf(results);
-  return html`<table class="answers facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
+  return html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
+<table class="answers facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
 <thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capital(what)}</th>`)}</tr></thead><tbody>
 ${verdictsOf(results).map(
   ({ id, question, outcome, tallies }) =>

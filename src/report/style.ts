@@ -123,7 +123,7 @@ figure svg text{white-space:pre;font-variant-numeric:tabular-nums}
 .chip.not-reproduced{color:var(--s1)}
 .chip.partly-reproduced{color:var(--s5)}
 .chip.not-tested{color:var(--muted)}
-.answers{margin:1.4rem 0 0}
+.answers{margin:1.4rem 0}
 .claim{color:var(--muted)}
 .data-note{font-size:.92rem}
 section>.findings{margin:0 0 1.6rem}

@@ -213,8 +213,9 @@ export function differenceFormat({ measure, scale }: Comparison): Format {
   return scale === "share" ? (value) => `${percent(value)}\u00a0%` : significant;
 }
 
-function agreementOf({ agreeing, repetitions }: Comparison): string {
-  return repetitions === undefined ? MISSING : `${agreeing} of ${repetitions}`;
+function agreementOf({ agreeing, repetitions, source }: Comparison): string {
+  if (repetitions !== undefined) return `${agreeing} of ${repetitions}`;
+  return source === undefined ? MISSING : "1 run";
 }
 
 /** The name of a compared measure in words. */

@@ -71,7 +71,7 @@ function sharpnessOn(
   tuning: readonly TuningRecord[],
 ): Job["sharpness"] {
   if (measured?.includes(steps) === false) return undefined;
-  const { models = [], ...overrides } = except ?? {};
+  const { models = [], equalLossTrace, ...overrides } = except ?? {};
   const dear = models.some((model) => task.endsWith(`/${model}`));
   const loss = equalLoss && equalLossOf(equalLoss.share, task, steps, tuning);
   return {
@@ -80,7 +80,11 @@ function sharpnessOn(
     steps: [steps],
     ...(equalLoss !== undefined &&
       loss !== undefined && {
-        atLoss: { losses: [loss], every: Math.max(1, Math.round(steps / equalLoss.looks)) },
+        atLoss: {
+          losses: [loss],
+          every: Math.max(1, Math.round(steps / equalLoss.looks)),
+          ...(dear && equalLossTrace === false && { trace: false as const }),
+        },
       }),
   };
 }

@@ -111,7 +111,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       ascentSteps: 10,
       restarts: 1,
       trace: true,
-      except: { models: CONVOLUTIONAL, examples: 200 },
+      except: { models: CONVOLUTIONAL, examples: 200, equalLossTrace: false },
       baselines: ["Adam", "Adam + SAM"],
       equalLoss: { share: 0.2, looks: 100 },
     },

@@ -36,6 +36,8 @@ export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss" | "s
     readonly examples?: number;
     readonly ascentSteps?: number;
     readonly restarts?: number;
+    /** No trace at equal training loss, where no test needs it: it takes half the time of a point. */
+    readonly equalLossTrace?: false;
   };
   /** After which of the experiment's numbers of steps; default all. */
   readonly steps?: readonly number[];
