@@ -55,6 +55,20 @@ describe("limitsOf", () => {
     expect(text({ comparisons: [] })).not.toContain("Undecided");
   });
 
+  it("says where tuning took the least of every regularizer", () => {
+    const withRadii = (chosen: string): TuningRecord => {
+      const tuned = record(["0.01", "0.1"], "0.01");
+      const [one] = tuned.candidates;
+      return {
+        ...tuned,
+        candidates: ["0.02", "0.2"].map((rho) => ({ ...one!, spec: `adam:lr=0.01+sam:rho=${rho}` })),
+        chosen: [{ steps: 100, spec: `adam:lr=0.01+sam:rho=${chosen}` }],
+      };
+    };
+    expect(text({ tuning: [withRadii("0.02")] })).toContain("The smallest radius was chosen for 1 of 1");
+    expect(text({ tuning: [withRadii("0.2")] })).not.toContain("smallest radius");
+  });
+
   it("counts the learning rates at an end of their range", () => {
     const tuning = ["0.001", "0.01", "0.1"].map((chosen) => record(["0.001", "0.01", "0.1"], chosen));
     expect(text({ tuning })).toContain("2 of 3 learning rates chosen lie at an end of their range");

@@ -52,20 +52,31 @@ function rangesOf({ tuning = [] }: Results): string[] {
     outside.length === 0
       ? "every learning rate chosen lies inside its range"
       : `${count(outside.length)} of ${count(choices.length)} learning rates chosen lie at an end of their range, so that a better one may lie beyond`;
-  return [`Hand-designed optimizers were tuned on ${listed(seeds)}: ${where}.`];
+  return [`Hand-designed optimizers were tuned on ${listed(seeds)}: ${where}.${smallestRadii(tuning)}`];
+}
+
+/** How often tuning took the least of an explicit regularizer that there was. */
+function smallestRadii(tuning: readonly TuningRecord[]): string {
+  const choices = tuning.flatMap(({ candidates, chosen }) => {
+    const radii = new Set(candidates.flatMap(({ spec }) => settingOf(spec, "rho") ?? []));
+    if (radii.size < 2) return [];
+    return chosen.map(({ spec }) => settingOf(spec, "rho") === Math.min(...radii));
+  });
+  const smallest = choices.filter((own) => own).length;
+  if (smallest <= choices.length / 2) return "";
+  return ` The smallest radius was chosen for ${count(smallest)} of ${count(choices.length)} explicit regularizers: the loss prefers less of one.`;
 }
 
 /** The end of its range that a chosen learning rate lies at; nothing inside. */
 export function edgeOf({ candidates }: TuningRecord, spec: string): "lowest" | "highest" | undefined {
-  const rates = candidates.map((candidate) => rateOf(candidate.spec)).filter((rate) => rate !== undefined);
-  const own = rateOf(spec);
+  const rates = candidates.flatMap((candidate) => settingOf(candidate.spec, "lr") ?? []);
+  const own = settingOf(spec, "lr");
   if (own === undefined || new Set(rates).size < 2) return undefined;
   if (own === Math.min(...rates)) return "lowest";
   return own === Math.max(...rates) ? "highest" : undefined;
 }
 
-function rateOf(spec: string): number | undefined {
-  const found = /[:,]lr=([^,+]+(?:e[+-]\d+)?)/.exec(spec)?.[1];
-  const rate = Number(found);
-  return found === undefined || !Number.isFinite(rate) ? undefined : rate;
+function settingOf(spec: string, name: "lr" | "rho"): number | undefined {
+  const found = new RegExp(`[:,]${name}=(\\d[\\d.]*(?:e[+-]?\\d+)?)`).exec(spec)?.[1];
+  return found === undefined ? undefined : Number(found);
 }

@@ -348,7 +348,7 @@ function radiusEvidence(results: Results): Html {
   const figures = horizons.map((steps) =>
     figure({
       title: `Change by radius after ${count(steps)} steps, percent`,
-      note: "Each regularizer’s own quantity against the plain optimizer. Mean, lowest and highest over sources and tasks.",
+      note: "Each regularizer’s own quantity against the plain optimizer. Median and middle half over sources and tasks.",
       xLabel: "Radius ρ",
       lines: regularizersOf(cells).map((regularizer): Line => {
         const own = cells.filter((cell) => cell.regularizer === regularizer && cell.steps === steps);
@@ -360,8 +360,8 @@ function radiusEvidence(results: Results): Html {
               radius === x && typeof change?.mean === "number" ? [100 * change.mean] : [],
             );
             if (changes.length === 0) return [];
-            const y = changes.reduce((sum, change) => sum + change, 0) / changes.length;
-            return [{ x, y, low: Math.min(...changes), high: Math.max(...changes) }];
+            const [low, y, high] = [0.25, 0.5, 0.75].map((share) => quantile(changes, share));
+            return [{ x, y: y!, low, high }];
           }),
         };
       }),
@@ -401,6 +401,14 @@ ${
         false,
       )
 }`;
+}
+
+/** The value below which a share of the others lie, between neighbours by interpolation. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const below = sorted[Math.floor(place)]!;
+  return below + (place % 1) * (sorted[Math.ceil(place)]! - below);
 }
 
 function costEvidence(results: Results): Html {

@@ -142,7 +142,7 @@ footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--rule);color:v
   section{margin-top:2.4rem;padding-top:1.3rem}
   table{font-size:.82rem}
   th,td{padding-right:.6rem}
-  caption span,tr.group span{max-width:calc(100vw - 2rem)}
+  caption span,tr.group span{max-width:calc(100vw - 3.2rem)}
   tbody th[scope=row]{white-space:normal}
   .ci,.note{font-size:.72rem}
 }
