@@ -265,7 +265,7 @@ async function measure(
   const identity = identityOf(flags.optimizer, tasks, origin);
   const directory =
     flags.out === undefined ? undefined : openResults(flags.out, settings, { ...flags, identity });
-  const progress = new Progress(what.kind, { unit: "runs", total: jobs.length, stream: context.stderr });
+  let progress: Progress | undefined;
   let done: Awaited<ReturnType<typeof runGrid>>;
   try {
     done = await runGrid(jobs, {
@@ -273,10 +273,20 @@ async function measure(
       signal: context.signal,
       ...(dataDir !== undefined && { dataDir }),
       ...(directory && { journal: directory.journal }),
-      onDone: (count, note) => progress.update(Math.floor(count), note),
+      onDone(count, note) {
+        const done = Math.floor(count);
+        // what the journal held already is no work of this process
+        progress ??= new Progress(what.kind, {
+          unit: "runs",
+          total: jobs.length,
+          start: Math.max(0, Math.ceil(count) - 1),
+          stream: context.stderr,
+        });
+        progress.update(done, note);
+      },
     });
   } finally {
-    progress.close();
+    progress?.close();
   }
   const { datasetRecords } = await import("../evaluation/datasets.ts");
   const datasets = await datasetRecords(tasks, { ...(dataDir !== undefined && { dataDir }) });

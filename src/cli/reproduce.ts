@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { buildCommand, buildRouteMap, type RouteMap } from "@stricli/core";
+import { LowlandError } from "../errors.ts";
 import type { Results, StageEstimate } from "../evaluation/results.ts";
 import type { Budget } from "../reproduce/paper.ts";
 import type { Plan } from "../reproduce/plan.ts";
@@ -217,6 +218,13 @@ const paper = buildCommand({
       ...(learned && { learned }),
       ...(searched && { searched }),
     });
+    const unused = [source && "--source", outerSteps && "--outer-steps"].filter(Boolean);
+    if (learned && unused.length > 0) {
+      throw new LowlandError(
+        "E_USAGE",
+        `with --learned nothing is meta-trained, so ${unused.join(" and ")} would do nothing; leave one or the other out`,
+      );
+    }
     if (!dryRun) return runPlan(this, plan, common, { estimated: true });
     const { calibrate, estimateStages } = await import("../reproduce/estimate.ts");
     const { dataDir, threads = availableParallelism() } = given;

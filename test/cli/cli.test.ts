@@ -47,6 +47,10 @@ describe("lowland", () => {
       ["reproduce", "paper", "--force", "--extend", "--dry-run", "--out", "x"],
       "--extend and --force exclude each other",
     ],
+    [
+      ["reproduce", "paper", "--learned", "runs/a", "--outer-steps", "5", "--out", "x"],
+      "--outer-steps would do nothing",
+    ],
     [["zoo", "show", "lstm-sam"], 'did you mean "lstm-sam-mnist"?'],
     [["train", "--task", "synthetic-digits/mlp", "--optimizer", "adam,sgd"], "takes one optimizer, not 2"],
     [["train", "--task", "./nope.mjs", "--optimizer", "adam"], "there is no task module"],
