@@ -40,7 +40,10 @@ function changeText(task, steps, regularizer, source) {
   const cell = cellOf(task, steps, regularizer, "testAccuracy", source);
   const { mean, low, high } = cell?.change ?? {};
   if (mean == null) return "—";
-  const points = (share) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`;
+  const points = (share) => {
+    const text = Math.abs(100 * share).toFixed(1);
+    return Number(text) === 0 ? text : `${share < 0 ? "−" : "+"}${text}`;
+  };
   const text = points(mean);
   const marked = isDecidedCell(cell, comparisons) ? `**${text}**` : text;
   return low == null ? marked : `${marked} [${points(low)}, ${points(high)}]`;
@@ -106,10 +109,10 @@ function drawing() {
   const common = { y: "name", stroke: "name", fx: "source", fy: "place" };
   const svg = Plot.plot({
     document,
-    width: 940,
+    width: 860,
     height: 100 + 50 * new Set(points.map(({ place }) => place)).size,
     marginLeft: 60,
-    marginRight: 270,
+    marginRight: 190,
     marginTop: 30,
     marginBottom: 50,
     style: { background: "white", fontSize: "13px", fontFamily: "sans-serif", color: "#222" },
