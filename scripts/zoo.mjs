@@ -1,6 +1,6 @@
 // Puts the best checkpoint of a meta-training run into the zoo, with its card:
-//   node scripts/zoo.mjs RUN_DIR NAME [--results results.json] [--optimizer NAME_IN_RESULTS] [--out zoo]
-// Figures come from the records of results.json whose optimizer or spec is NAME_IN_RESULTS (default zoo:NAME).
+//   node scripts/zoo.mjs RUN_DIR NAME [--results results.json] … [--optimizer NAME_IN_RESULTS] [--out zoo]
+// Figures come from the records of every results.json whose optimizer or spec is NAME_IN_RESULTS (default zoo:NAME).
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,7 +19,7 @@ import { interval, table } from "./markdown.mjs";
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    results: { type: "string" },
+    results: { type: "string", multiple: true, default: [] },
     optimizer: { type: "string" },
     out: { type: "string", default: "zoo" },
   },
@@ -36,8 +36,10 @@ const source = findCheckpoint(directory);
 const bytes = readFileSync(source);
 const { config, state } = decodeCheckpoint(bytes, source);
 const { learned, metaParams, metadata } = decodeWeights(bytes, source);
-const results =
-  values.results && withDataLabels(parseResults(readFileSync(values.results, "utf8"), values.results));
+const all = values.results.map((path) => ({
+  path,
+  results: withDataLabels(parseResults(readFileSync(path, "utf8"), path)),
+}));
 
 makeDirectory(values.out);
 writeFileAtomic(
@@ -52,7 +54,11 @@ writeFileAtomic(join(values.out, `${name}.md`), card());
 function card() {
   const { tasks, regularizer, horizon, truncation, outerSteps } = config;
   const on = tasks.join(", ");
-  const own = results ? figures(results) : { table: [], limits: [] };
+  const records = {
+    evaluations: all.flatMap(({ results }) => results.evaluations),
+    sharpness: all.flatMap(({ results }) => results.sharpness),
+  };
+  const own = all.length > 0 ? figures(records) : { table: [], limits: [] };
   const evaluate = `lowland evaluate --task ${tasks.join(",")} --optimizer zoo:${name},adam:lr=0.01 --steps ${horizon},${10 * horizon}`;
   return [
     `# ${name}`,
@@ -75,7 +81,12 @@ function card() {
       ? [
           "Mean over unseen seeds and 95 % interval; beside it the hand-designed optimizer of the best mean test accuracy measured at the same place.",
           own.table.join("\n"),
-          `${origin()} (Lowland ${results.version}, ${results.kernelVariant} kernels).`,
+          all
+            .map(
+              (one) =>
+                `${origin(one)} (Lowland ${one.results.version}, ${one.results.kernelVariant} kernels).`,
+            )
+            .join(" "),
         ]
       : [`None recorded yet; the command above measures some.`]),
     "## Limits",
@@ -89,9 +100,9 @@ function card() {
 }
 
 /** What made the figures: a command, or an experiment that a directory of its own tells of. */
-function origin() {
+function origin({ path, results }) {
   return results.kind === "reproduce-paper"
-    ? `From the paper's experiment, \`${dirname(values.results)}\``
+    ? `From the paper's experiment, \`${dirname(path)}\``
     : `Made by \`${results.command}\``;
 }
 
@@ -115,7 +126,9 @@ function figures({ evaluations, sharpness }) {
   const mine = evaluations.filter(({ optimizer, spec }) => optimizer === wanted || spec === wanted);
   if (mine.length === 0) {
     const known = [...new Set(evaluations.map(({ optimizer }) => optimizer))].join(", ");
-    throw new Error(`${values.results} has no records of "${wanted}"; give --optimizer, one of ${known}`);
+    throw new Error(
+      `${values.results.join(", ")} has no records of "${wanted}"; give --optimizer, one of ${known}`,
+    );
   }
   const header = [
     "task",
