@@ -50,7 +50,7 @@ export function answerList(results: Results): Html {
   const columns: readonly TestedAt[] = ["equal steps", "equal training loss", "test accuracy"];
   const limits = limitsOf(results);
   return html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
-<table class="answers facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
+<div class="scroll answers" tabindex="0" role="region" aria-label="Answers"><table class="facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
 <thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capital(what)}</th>`)}</tr></thead><tbody>
 ${verdictsOf(results).map(
   ({ id, question, outcome, tallies }) =>
@@ -60,7 +60,7 @@ ${verdictsOf(results).map(
         return html`<td class="num">${tally === undefined ? MISSING : `${tally.support} · ${tally.undecided} · ${tally.against}`}</td>`;
       },
     )}</tr>\n`,
-)}</tbody></table>
+)}</tbody></table></div>
 ${
   limits.length === 0
     ? ""
