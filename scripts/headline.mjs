@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { scoreOf } from "../dist/evaluation/tuning.js";
 import { parseResults } from "../dist/index.js";
 import { withDataLabels } from "../dist/report/datasets.js";
 import { LIGHT } from "../dist/report/style.js";
@@ -55,9 +56,8 @@ function bestText(task, steps) {
     .filter((record) => record.task === task)
     .flatMap(({ optimizer, candidates, chosen }) => {
       const spec = chosen.find((choice) => choice.steps === steps)?.spec;
-      const score = candidates.find((candidate) => candidate.spec === spec)?.scores;
-      const loss = score?.find((at) => at.steps === steps)?.loss;
-      return typeof loss === "number" ? [{ optimizer, loss }] : [];
+      const candidate = candidates.find((other) => other.spec === spec);
+      return candidate === undefined ? [] : [{ optimizer, loss: scoreOf(candidate, steps) }];
     })
     .sort((one, other) => one.loss - other.loss);
   const best = scored[0]?.optimizer;

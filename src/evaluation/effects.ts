@@ -4,10 +4,8 @@ import { mean } from "./statistics.ts";
 /** Values of one measure by seed. */
 export type BySeed = ReadonlyMap<number, Measured>;
 
-/** Two sides of a comparison, seed by seed. */
+/** Two sides of a comparison, seed by seed, over the seeds that every repetition of both was run from. */
 export interface Paired {
-  /** Seeds that every repetition of both sides was run from. */
-  readonly seeds: readonly number[];
   /** `share` if both sides are logarithms: differences are then of them, and told as shares. */
   readonly scale?: "share";
   /** One value a seed, the mean over repetitions; null as soon as one of them is missing. */
@@ -51,7 +49,6 @@ export function pairSides(
       return values.every((value) => value !== null) ? mean(values as number[]) : null;
     });
   return {
-    seeds,
     ...(shared && { scale: "share" }),
     candidate: over(left),
     baseline: over(right),

@@ -152,11 +152,11 @@ export function pairedTest(
 /** A mean and interval of logarithms of ratios as shares: e^x − 1, so that 0 is no change and −0.5 is half as large. */
 export function asShare<R extends { readonly low: number | null; readonly high: number | null }>(
   logarithms: R,
-  ...names: (keyof R & ("mean" | "meanDifference"))[]
+  name: keyof R & ("mean" | "meanDifference"),
 ): R {
   const share = (value: unknown) => (typeof value === "number" ? Math.expm1(value) : value);
-  const means = Object.fromEntries(names.map((name) => [name, share(logarithms[name])]));
-  return { ...logarithms, ...means, low: share(logarithms.low), high: share(logarithms.high) };
+  const { low, high } = logarithms;
+  return { ...logarithms, [name]: share(logarithms[name]), low: share(low), high: share(high) };
 }
 
 /**

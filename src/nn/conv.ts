@@ -1,5 +1,5 @@
 import { LowlandError } from "../errors.ts";
-import { addFirst, type Layer, type Shape, sizeOf } from "./layers.ts";
+import { bilinearTangents, type Layer, type OpenLayer, type Shape, sizeOf } from "./layers.ts";
 
 /** Added to the variance before its root: the usual constant of batch normalization. */
 const EPSILON = 1e-5;
@@ -59,7 +59,7 @@ export function conv2d(filters: number, { kernel = 3 }: { kernel?: number } = {}
         filters,
       });
       const scratch = ops.allocate(ops.convScratch(shape(most)));
-      return {
+      const passes: Pick<OpenLayer, "forward" | "backward"> = {
         forward(x, y, batch, [w, b]) {
           ops.convForward(shape(batch), x, w!, b!, y, scratch);
         },
@@ -67,31 +67,14 @@ export function conv2d(filters: number, { kernel = 3 }: { kernel?: number } = {}
           ops.convBackwardWeights(shape(batch), x, dy, dw!, db!, accumulate, scratch);
           if (dx !== undefined) ops.convBackwardInput(shape(batch), dy, w!, dx, scratch);
         },
-        openTangents() {
-          const part = ops.allocate(most * sizeOf(output));
-          const noBias = ops.allocate(filters);
-          const unused = ops.allocate(filters);
-          return {
-            forward(x, xDot, yDot, batch, [w], [wDot, bDot]) {
-              ops.convForward(shape(batch), x, wDot!, bDot!, yDot, scratch);
-              if (xDot === undefined) return;
-              ops.convForward(shape(batch), xDot, w!, noBias, part, scratch);
-              addFirst(part, yDot, batch * sizeOf(output));
-            },
-            backward({ x, xDot }, dy, dyDot, into, batch, [w], [wDot], [wOut, bOut], accumulate) {
-              ops.convBackwardWeights(shape(batch), x, dyDot, wOut!, bOut!, accumulate, scratch);
-              if (xDot !== undefined) {
-                ops.convBackwardWeights(shape(batch), xDot, dy, wOut!, unused, true, scratch);
-              }
-              if (into === undefined) return;
-              const { dx, dxDot } = into;
-              ops.convBackwardInput(shape(batch), dyDot, w!, dxDot, scratch);
-              ops.convBackwardInput(shape(batch), dy, wDot!, dx, scratch);
-              addFirst(dx, dxDot, batch * sizeOf(input));
-              ops.convBackwardInput(shape(batch), dy, w!, dx, scratch);
-            },
-          };
-        },
+      };
+      const sizes = { most, inputs: sizeOf(input), outputs: sizeOf(output), biases: filters };
+      return {
+        ...passes,
+        openTangents: () =>
+          bilinearTangents(ops, sizes, passes, (dy, w, dx, batch) =>
+            ops.convBackwardInput(shape(batch), dy, w, dx, scratch),
+          ),
       };
     },
   };

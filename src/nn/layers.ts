@@ -71,9 +71,39 @@ export interface TangentPasses {
   ): void;
 }
 
-/** y ← y + x over the first `count` entries. */
-export function addFirst(x: Vector, y: Vector, count: number): void {
-  axpy(1, x.subarray(0, count), y.subarray(0, count));
+/**
+ * The tangents of a layer that is linear in its input and in its weights, by its own passes: (W + Ẇ)(x + ẋ) without the
+ * squares.
+ *
+ * @param sizes entries of an example's input and output, and of the bias; `most` examples at a time
+ * @param backwardInput dx ← the gradient of the input with these weights
+ */
+export function bilinearTangents(
+  ops: Ops,
+  { most, inputs, outputs, biases }: { most: number; inputs: number; outputs: number; biases: number },
+  { forward, backward }: Pick<OpenLayer, "forward" | "backward">,
+  backwardInput: (dy: Vector, w: Vector, dx: Vector, batch: number) => void,
+): TangentPasses {
+  const part = ops.allocate(most * outputs);
+  const noBias = ops.allocate(biases);
+  const unused = ops.allocate(biases);
+  const addFirst = (x: Vector, y: Vector, count: number): void =>
+    axpy(1, x.subarray(0, count), y.subarray(0, count));
+  return {
+    forward(x, xDot, yDot, batch, [w], directions) {
+      forward(x, yDot, batch, directions, true);
+      if (xDot === undefined) return;
+      forward(xDot, part, batch, [w!, noBias], true);
+      addFirst(part, yDot, batch * outputs);
+    },
+    backward({ x, xDot, y }, dy, dyDot, into, batch, params, [wDot], products, accumulate) {
+      backward(x, y, dyDot, into?.dxDot, batch, params, products, accumulate);
+      if (xDot === undefined || into === undefined) return; // the first layer: neither has a derivative
+      backwardInput(dy, wDot!, into.dx, batch);
+      addFirst(into.dx, into.dxDot, batch * inputs);
+      backward(xDot, y, dy, into.dx, batch, params, [products[0]!, unused], true);
+    },
+  };
 }
 
 /** A layer of a network: shapes and parameters, and how to open it on one precision's operations. */
@@ -112,7 +142,7 @@ export function dense(outputs: number): Layer {
     ],
     open({ ops, batch: most, input }) {
       const inputs = sizeOf(input);
-      return {
+      const passes: Pick<OpenLayer, "forward" | "backward"> = {
         forward(x, y, batch, [w, b]) {
           ops.denseForward({ batch, inputs, outputs }, x, w!, b!, y);
         },
@@ -121,31 +151,13 @@ export function dense(outputs: number): Layer {
           ops.denseBackwardWeights(shape, x, dy, dw!, db!, accumulate);
           if (dx !== undefined) ops.denseBackwardInput(shape, dy, w!, dx);
         },
-        openTangents() {
-          const scratch = ops.allocate(most * outputs);
-          const noBias = ops.allocate(outputs);
-          const unused = ops.allocate(outputs);
-          return {
-            forward(x, xDot, yDot, batch, [w], [wDot, bDot]) {
-              const shape = { batch, inputs, outputs };
-              ops.denseForward(shape, x, wDot!, bDot!, yDot);
-              if (xDot === undefined) return;
-              ops.denseForward(shape, xDot, w!, noBias, scratch);
-              addFirst(scratch, yDot, batch * outputs);
-            },
-            backward({ x, xDot }, dy, dyDot, into, batch, [w], [wDot], [wOut, bOut], accumulate) {
-              const shape = { batch, inputs, outputs };
-              ops.denseBackwardWeights(shape, x, dyDot, wOut!, bOut!, accumulate);
-              if (xDot !== undefined) ops.denseBackwardWeights(shape, xDot, dy, wOut!, unused, true);
-              if (into === undefined) return;
-              const { dx, dxDot } = into;
-              ops.denseBackwardInput(shape, dyDot, w!, dxDot);
-              ops.denseBackwardInput(shape, dy, wDot!, dx);
-              addFirst(dx, dxDot, batch * inputs);
-              ops.denseBackwardInput(shape, dy, w!, dx);
-            },
-          };
-        },
+      };
+      return {
+        ...passes,
+        openTangents: () =>
+          bilinearTangents(ops, { most, inputs, outputs, biases: outputs }, passes, (dy, w, dx, batch) =>
+            ops.denseBackwardInput({ batch, inputs, outputs }, dy, w, dx),
+          ),
       };
     },
   };

@@ -139,10 +139,7 @@ function leadersOf(records: readonly EvaluationRecord[]): Finding[] {
 
 /** One finding for each pair, whose difference in accuracy and in curvature stand side by side. */
 function differencesOf(comparisons: readonly Comparison[]): Finding[] {
-  const told = comparisons.filter(
-    ({ measure, below }) => below === undefined && (measure === "testAccuracy" || measure === "curvatureGap"),
-  );
-  const pairs = groupBy(told, ({ candidate, baseline, steps }) =>
+  const pairs = groupBy(comparisons, ({ candidate, baseline, steps }) =>
     JSON.stringify([candidate, baseline, steps]),
   );
   return [...pairs.values()].map((members) => {
@@ -174,7 +171,8 @@ function longestOf<R extends { task: string; steps: number }>(records: readonly 
   return own.filter(({ steps }) => steps === longest);
 }
 
-function capitalized(text: string): string {
+/** The text with its first letter in upper case. */
+export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -5,7 +5,8 @@ import { count, fixed, MISSING, percent, signed, significant } from "./format.ts
 import { type HeatCell, type HeatMap, heatMap } from "./heatmap.ts";
 import { type Html, html } from "./html.ts";
 import { limitsOf } from "./limits.ts";
-import { unique } from "./prose.ts";
+import { capitalized, unique } from "./prose.ts";
+import { regularizerName } from "./series.ts";
 import { seriesColor } from "./style.ts";
 import { type Column, comparisonTable, measureName, table } from "./tables.ts";
 import {
@@ -17,6 +18,7 @@ import {
   propertyOf,
   type TestedAt,
   tallyOf,
+  tested,
   type Verdict,
   verdictsOf,
 } from "./verdicts.ts";
@@ -51,13 +53,13 @@ export function answerList(results: Results): Html {
   const limits = limitsOf(results);
   return html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
 <div class="scroll answers" tabindex="0" role="region" aria-label="Answers"><table class="facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
-<thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capital(what)}</th>`)}</tr></thead><tbody>
+<thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capitalized(what)}</th>`)}</tr></thead><tbody>
 ${verdictsOf(results).map(
   ({ id, question, outcome, tallies }) =>
     html`<tr><th scope="row"><a href="#question-${id}">${question}</a></th><td>${chip(outcome)}</td>${columns.map(
       (what) => {
-        const tally = tallies.find((other) => other.what === what)?.tally;
-        return html`<td class="num">${tally === undefined ? MISSING : `${tally.support} · ${tally.undecided} · ${tally.against}`}</td>`;
+        const tally = tallies[what];
+        return html`<td class="num">${tally === undefined || tested(tally) === 0 ? MISSING : `${tally.support} · ${tally.undecided} · ${tally.against}`}</td>`;
       },
     )}</tr>\n`,
 )}</tbody></table></div>
@@ -70,8 +72,6 @@ ${
 <dl>${WORDS.map(([word, meaning]) => html`<dt>${word}</dt><dd>${meaning}</dd>\n`)}</dl>
 </details>`;
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What the page calls things. */
 const WORDS: readonly (readonly [string, string])[] = [
@@ -118,11 +118,7 @@ function regularizerSeries(results: Results): Map<string, Series> {
     ...(results.transfer ?? []).map(({ regularizer }) => regularizer),
     ...learnedTests(results).map(({ regularizer }) => regularizer),
   ]);
-  return new Map(names.map((name, i) => [name, { name: label(name), color: seriesColor(i) }]));
-}
-
-function label(regularizer: string): string {
-  return regularizer === "none" ? "plain" : regularizer.toUpperCase();
+  return new Map(names.map((name, i) => [name, { name: regularizerName(name), color: seriesColor(i) }]));
 }
 
 function regularizersOf(cells: readonly TransferCell[]): string[] {
@@ -278,7 +274,7 @@ function matrix(
     unique(shown.filter((cell) => cell.source === source).map(({ regularizer }) => regularizer)).map(
       (regularizer): HeatMap["rows"][number] => ({
         group: `Meta-trained on ${source}`,
-        name: label(regularizer),
+        name: regularizerName(regularizer),
         cells: tasks.map((task): HeatCell => {
           const cell = shown.find(
             (other) => other.source === source && other.regularizer === regularizer && other.task === task,
@@ -319,7 +315,7 @@ function transferTable(cells: readonly TransferCell[]): Html {
     const format = accuracy ? percent : significant;
     const rows = groups.get(heading) ?? [];
     groups.set(heading, rows);
-    rows.push(html`<tr><th scope="row">${label(regularizer)}</th><td>${measureName(measure)}${
+    rows.push(html`<tr><th scope="row">${regularizerName(regularizer)}</th><td>${measureName(measure)}${
       radius === undefined ? "" : html`<span class="note">radius ${String(radius)}</span>`
     }</td><td class="num">${format(value.mean)}${interval(value, format)}</td><td class="num">${part(change?.mean)}${
       change === undefined ? "" : interval(change, part)
@@ -373,7 +369,7 @@ function radiusEvidence(results: Results): Html {
   const radii = unique(tests.flatMap(({ radius }) => radius ?? [])).sort((a, b) => a - b);
   const rows = unique(tests.map(({ regularizer }) => regularizer)).map(
     (regularizer) =>
-      html`<tr><th scope="row">${label(regularizer)}<span class="note">${measureName(propertyOf(regularizer)).toLowerCase()}</span></th>${radii.map(
+      html`<tr><th scope="row">${regularizerName(regularizer)}<span class="note">${measureName(propertyOf(regularizer)).toLowerCase()}</span></th>${radii.map(
         (radius) => {
           const { support, undecided, against } = tallyOf(
             tests.filter((test) => test.regularizer === regularizer && test.radius === radius),

@@ -56,8 +56,8 @@ function paperSeries({ metaTraining }: Results, names: readonly string[]): Map<s
   );
 }
 
-/** `plain`, `SAM`: what a spec of a regularizer in the meta-objective is called. */
-function regularizerName(spec: string): string {
+/** `plain`, `SAM`: what a regularizer in the meta-objective is called, by its name or spec. */
+export function regularizerName(spec: string): string {
   return spec === "none" ? "plain" : spec.split(":")[0]!.toUpperCase();
 }
 

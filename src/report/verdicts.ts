@@ -15,7 +15,7 @@ export interface Verdict {
   /** What was found, in sentences. */
   readonly found: readonly string[];
   /** The tests behind the outcome, by what they compare. */
-  readonly tallies: readonly { readonly what: TestedAt; readonly tally: Tally }[];
+  readonly tallies: Readonly<Partial<Record<TestedAt, Tally>>>;
 }
 
 /** What tests of a claim compare. */
@@ -147,27 +147,8 @@ function learnedVerdict(results: Results): Verdict {
       "A learned optimizer that was meta-trained with SAM, GSAM or GAM in its meta-objective finds flatter ground by itself, from plain gradients, than one that was meta-trained without.",
     outcome: flatterOutcome(equalSteps, equalLoss),
     found: tested(equalSteps) === 0 ? [NOTHING_TESTED] : found,
-    tallies: talliesOf({ equalSteps, equalLoss, accuracy }),
+    tallies: { "equal steps": equalSteps, "equal training loss": equalLoss, "test accuracy": accuracy },
   };
-}
-
-function talliesOf({
-  equalSteps,
-  equalLoss,
-  accuracy,
-}: {
-  equalSteps?: Tally;
-  equalLoss?: Tally;
-  accuracy?: Tally;
-}): Verdict["tallies"] {
-  const all = [
-    { what: "equal steps", tally: equalSteps },
-    { what: "equal training loss", tally: equalLoss },
-    { what: "test accuracy", tally: accuracy },
-  ] as const;
-  return all.flatMap(({ what, tally }) =>
-    tally === undefined || tested(tally) === 0 ? [] : [{ what, tally }],
-  );
 }
 
 /** For and against a lower value, after equal steps and at equal training loss. */
@@ -206,7 +187,7 @@ function transferVerdict(results: Results): Verdict {
     claim:
       "The effect carries over to datasets and architectures that were not met in meta-training, in flatness and in test accuracy.",
     outcome: jointOutcome([flatness, better]),
-    tallies: talliesOf({ equalSteps, equalLoss, accuracy }),
+    tallies: { "equal steps": equalSteps, "equal training loss": equalLoss, "test accuracy": accuracy },
     found:
       tested(equalSteps) + tested(accuracy) === 0
         ? ["Nothing was evaluated on a task that was not met in meta-training with enough seeds for a test."]
@@ -243,7 +224,7 @@ function radiusVerdict(results: Results): Verdict {
     question: "At which radius?",
     claim: `The neighbourhood is lower at every radius that was looked at${radii.length === 0 ? "" : ` (${listed(radii.map(String))})`}.`,
     outcome: jointOutcome(counted.map(({ tally }) => outcomeOf(tally))),
-    tallies: talliesOf({ equalSteps: tallyOf(properties, "lower") }),
+    tallies: { "equal steps": tallyOf(properties, "lower") },
     found:
       counted.length === 0
         ? [NOTHING_TESTED]
@@ -295,7 +276,7 @@ function costVerdict(results: Results): Verdict {
         ? "not tested"
         : jointOutcome([single ? "reproduced" : "not reproduced", outcomeOf(tally)]),
     found,
-    tallies: talliesOf({ accuracy: tally }),
+    tallies: { "test accuracy": tally },
   };
 }
 

@@ -17,7 +17,6 @@ import type { StageProgress } from "./progress.ts";
 /** What every stage that meta-trains needs. */
 export interface MetaTrainOptions extends Omit<StoreOptions, "onProgress"> {
   readonly threads: number;
-  readonly force: boolean;
   readonly command: readonly string[];
   readonly onProgress?: (progress: StageProgress) => void;
   readonly signal?: AbortSignal;
@@ -38,9 +37,9 @@ export async function metaTrainIn(
   path: string,
   config: MetaConfig,
   name: string,
-  { threads, force, command, onProgress, signal, ...store }: MetaTrainOptions,
+  { threads, command, onProgress, signal, ...store }: MetaTrainOptions,
 ): Promise<void> {
-  const started = !force && isRunDirectory(path) && !isStillborn(path);
+  const started = isRunDirectory(path) && !isStillborn(path);
   const done = listCheckpoints(path).at(-1)?.step ?? 0;
   if (started && done >= config.outerSteps) {
     refuseOtherRun(path, config);
@@ -51,7 +50,6 @@ export async function metaTrainIn(
     threads,
     command,
     resume: started,
-    force,
     ...(signal && { signal }),
     onStep: ({ outerStep, metaLoss }) =>
       onProgress?.({

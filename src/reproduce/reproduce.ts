@@ -14,7 +14,7 @@ import { readTextIfAny, removeDirectory, writeFileAtomic } from "../runs/files.t
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
 import { evaluationJobs, namesOf } from "./evaluate.ts";
-import { adopt, type MetaTrainOptions, metaTrainAll } from "./meta-train.ts";
+import { adopt, metaTrainAll } from "./meta-train.ts";
 import type { Plan } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
 import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
@@ -61,13 +61,12 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
 
   // all of it now: an interrupted replacement must not take what is left for its own
   if (force) for (const stage of STAGE_FOLDERS) removeDirectory(join(directory, stage));
-  const training: MetaTrainOptions = { ...rest, force: false };
   const search =
     plan.searched.length > 0
       ? searchRecords(plan.searched)
-      : await searchRegularizers(directory, plan.search, training);
+      : await searchRegularizers(directory, plan.search, rest);
   const learned = [
-    ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), training)),
+    ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), rest)),
     ...adopt(directory, plan.adopted),
   ];
   const methods = learned.map(({ lineage, spec }) => ({ name: lineage.name, spec }));
