@@ -141,6 +141,7 @@ interface PaperFlags extends ReproduceFlags {
   readonly task?: string[];
   readonly steps?: number[];
   readonly seeds?: number;
+  readonly baseline?: string[];
   readonly outerSteps?: number;
   readonly learned?: string[];
   readonly searched?: string[];
@@ -184,6 +185,11 @@ const paper = buildCommand({
         "n",
       ),
       seeds: optional(integer(2), "Seeds of the final runs instead of the budget's", "n"),
+      baseline: optional(
+        distinct(list(String), "baselines"),
+        "Hand-designed optimizers to tune and compare with instead of all sixteen, comma-separated: adam,adam+sam",
+        "name",
+      ),
       outerSteps: optional(integer(1), "Outer steps of meta-training instead of the budget's", "n"),
       learned: optional(
         list(String),
@@ -208,12 +214,14 @@ const paper = buildCommand({
     const { paperPlan } = await import("../reproduce/paper.ts");
     const { refuseUnknownTask } = await import("../tasks/registry.ts");
     for (const name of [...(given.source ?? []), ...(given.task ?? [])]) refuseUnknownTask(name);
-    const { budget, source, task, steps, seeds, outerSteps, learned, searched, dryRun, ...common } = given;
+    const { budget, source, task, steps, seeds, baseline, outerSteps, learned, searched, dryRun, ...common } =
+      given;
     const plan = paperPlan(budget, {
       ...(source && { sources: source }),
       ...(task && { tasks: task }),
       ...(steps && { steps }),
       ...(seeds !== undefined && { seeds }),
+      ...(baseline && { baselines: baseline }),
       ...(outerSteps !== undefined && { outerSteps }),
       ...(learned && { learned }),
       ...(searched && { searched }),

@@ -75,6 +75,22 @@ describe("paperPlan", () => {
   });
 });
 
+describe("baselines by name", () => {
+  it("are those of the sixteen, as they would be tuned among all", () => {
+    const all = paperPlan("day").baselines;
+    const { baselines } = paperPlan("day", { baselines: ["adam+sam", "SGD", "AdamW + GAM"] });
+    expect(baselines).toEqual(
+      ["SGD", "Adam + SAM", "AdamW + GAM"].map((name) => all.find((b) => b.name === name)),
+    );
+  });
+
+  it("are refused where there is none of the name", () => {
+    expect(() => paperPlan("day", { baselines: ["adm"] })).toThrow(
+      'unknown baseline "adm"; did you mean "adam"? valid: sgd, sgd+sam, sgd+gsam, sgd+gam, nesterov,',
+    );
+  });
+});
+
 describe("baselineOf", () => {
   it("spends the count on learning rates alone, or on a third as many with three radii each", () => {
     expect(baselineOf("sgd", "none", 3).candidates).toEqual(["sgd:lr=0.02", "sgd:lr=0.4", "sgd:lr=8"]);

@@ -1,4 +1,6 @@
+import { LowlandError } from "../errors.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
+import { unknown } from "../spec.ts";
 import { learnedName, methodName, slug } from "./names.ts";
 import type { Plan, PlannedBaseline, PlannedSearch, PlannedSharpness } from "./plan.ts";
 
@@ -16,6 +18,8 @@ export interface PaperOptions {
   readonly steps?: readonly number[];
   /** Number of seeds of the final runs. */
   readonly seeds?: number;
+  /** Hand-designed optimizers to compare with, in any spelling of their display names: `adam+sam`. */
+  readonly baselines?: readonly string[];
   readonly outerSteps?: number;
   /** Run directories to take over; nothing is then meta-trained. */
   readonly learned?: readonly string[];
@@ -169,7 +173,11 @@ const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number, number]>
   "gam-fd": [0.05, 0.2, 0.8],
 };
 
-/** The paper's experiment, at one of several sizes. */
+/**
+ * The paper's experiment, at one of several sizes.
+ *
+ * @throws {LowlandError} E_CONFIG if a baseline is none of the sixteen
+ */
 export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
   const preset = PRESETS[budget];
   const {
@@ -191,11 +199,7 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
     metaRuns: trains ? metaRunsOf(preset, sources, meta) : [],
     adopted: learned,
     searched,
-    baselines: Object.keys(RATES).flatMap((optimizer) =>
-      ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) =>
-        baselineOf(optimizer, regularizer, preset.candidates),
-      ),
-    ),
+    baselines: baselinesNamed(options.baselines, preset.candidates),
     // far from the seeds of the final runs
     tuning: { seeds: Array.from({ length: preset.tuningSeeds }, (_, i) => 1000 + i) },
     tasks,
@@ -232,6 +236,21 @@ function metaRunsOf(
       }),
     ).flat(),
   );
+}
+
+/** The sixteen hand-designed optimizers, or those of them that are named, in one order. */
+function baselinesNamed(names: readonly string[] | undefined, count: number): PlannedBaseline[] {
+  const all = Object.keys(RATES).flatMap((optimizer) =>
+    ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) => baselineOf(optimizer, regularizer, count)),
+  );
+  if (names === undefined) return all;
+  const wanted = new Set(names.map(slug));
+  for (const name of names) {
+    if (all.some((baseline) => slug(baseline.name) === slug(name))) continue;
+    const valid = all.map((baseline) => baseline.name.toLowerCase().replaceAll(" ", ""));
+    throw new LowlandError("E_CONFIG", unknown("baseline", name, valid));
+  }
+  return all.filter(({ name }) => wanted.has(slug(name)));
 }
 
 /**
