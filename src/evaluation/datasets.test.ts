@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("datasetRecords", () => {
   it("says where data come from, with what their keeper noted", async () => {
     expect(await datasetRecords(["synthetic-digits/mlp", "synthetic-digits/cnn"])).toEqual([
-      { name: "synthetic-digits", kind: "synthetic", checksums: "official" },
+      { name: "synthetic-digits", kind: "synthetic", checksums: "official", trainingExamples: 9600 },
     ]);
   });
 
@@ -34,7 +34,13 @@ describe("datasetRecords", () => {
     }
     writeFileSync(join(data, "mnist", "NOTE.txt"), "A test copy:\nall black\n");
     expect(await datasetRecords(["mnist/mlp"], { dataDir: data, offline: true })).toEqual([
-      { name: "mnist", kind: "files", checksums: "not official", note: "A test copy: all black" },
+      {
+        name: "mnist",
+        kind: "files",
+        checksums: "not official",
+        trainingExamples: 16,
+        note: "A test copy: all black",
+      },
     ]);
   });
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DATASET_NAMES, loadDataset, type StoreOptions } from "../data/datasets.ts";
+import { splitIndices } from "../data/splits.ts";
 import { readTextIfAny } from "../runs/files.ts";
 import { shareDataset, sharedDatasets } from "../tasks/registry.ts";
 import type { DatasetRecord } from "./results.ts";
@@ -19,7 +20,14 @@ export async function datasetRecords(
     shareDataset(name, loaded);
     const { kind, path, checksums } = loaded.source;
     const note = path === undefined ? undefined : readTextIfAny(join(path, NOTE_FILE))?.trim();
-    records.push({ name, kind, checksums, ...(note && { note: note.replace(/\s+/g, " ") }) });
+    const trainingExamples = splitIndices(loaded.train.count).train.length;
+    records.push({
+      name,
+      kind,
+      checksums,
+      trainingExamples,
+      ...(note && { note: note.replace(/\s+/g, " ") }),
+    });
   }
   return records;
 }

@@ -265,6 +265,8 @@ export interface DatasetRecord {
   readonly kind: "files" | "synthetic";
   /** `official` if every byte has the checksum its makers publish, or the dataset is drawn by this program. */
   readonly checksums: "official" | "not official";
+  /** Examples that are trained on, four fifths of the official training set. */
+  readonly trainingExamples?: number;
   /** What the folder's `NOTE.txt` says of it. */
   readonly note?: string;
 }
@@ -498,6 +500,7 @@ const schema: z.ZodType<Results> = z.looseObject({
         name: z.string(),
         kind: z.enum(["files", "synthetic"]),
         checksums: z.enum(["official", "not official"]),
+        trainingExamples: z.number().exactOptional(),
         note: z.string().exactOptional(),
       }),
     )

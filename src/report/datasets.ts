@@ -1,4 +1,5 @@
 import type { DatasetRecord, Results } from "../evaluation/results.ts";
+import { count } from "./format.ts";
 
 /** What a note says first, up to its first mark: `JPEG copy`. No comma: lists of tasks are joined by them. */
 export function shortNote({ note }: DatasetRecord): string | undefined {
@@ -44,12 +45,28 @@ export function withDataLabels(results: Results): Results {
   };
 }
 
-/** What has to be said of the data: those with a note, and those whose bytes are not known to be the official ones. */
-export function dataNotes({ datasets = [] }: Results): string[] {
-  return datasets.flatMap(({ name, checksums, note }) => {
-    if (note === undefined && checksums === "official") return [];
-    const bytes =
-      checksums === "official" ? "" : " Its bytes were not verified against an official checksum.";
-    return [`${name}: ${note === undefined ? "as found." : note.replace(/[^.]$/, "$&.")}${bytes}`];
+/**
+ * What has to be said of the data: those with a note, those whose bytes are not known to be the official ones, and those
+ * with fewer training examples than sharpness was to be measured on.
+ */
+export function dataNotes({ datasets = [], settings }: Results): string[] {
+  const wanted = examplesIn(settings);
+  return datasets.flatMap(({ name, checksums, note, trainingExamples = wanted }) => {
+    const facts = [
+      ...(note === undefined ? [] : [note.replace(/[^.]$/, "$&.")]),
+      ...(checksums === "official" ? [] : ["Its bytes were not verified against an official checksum."]),
+      ...(trainingExamples < wanted
+        ? [
+            `It has ${count(trainingExamples)} training examples: sharpness is measured on all of them, not on ${count(wanted)}.`,
+          ]
+        : []),
+    ];
+    return facts.length === 0 ? [] : [`${name}: ${facts.join(" ")}`];
   });
+}
+
+/** The number of examples that sharpness was to be measured on; 0 where it was not. */
+function examplesIn({ examples, sharpness }: Results["settings"]): number {
+  const nested = typeof sharpness === "object" && sharpness !== null && "examples" in sharpness;
+  return Number(examples ?? (nested ? sharpness.examples : 0));
 }

@@ -161,6 +161,18 @@ describe("withDataLabels", () => {
     expect(dataNotes(rest)).toEqual([]);
   });
 
+  it("says where a training set is smaller than sharpness was to be measured on", () => {
+    const datasets = [
+      { name: "x", kind: "files", checksums: "official", trainingExamples: 1600 },
+      { name: "y", kind: "files", checksums: "not official", trainingExamples: 5000 },
+    ] as const;
+    const told = dataNotes({ ...results, datasets, settings: { examples: 5000 } });
+    expect(told[0]).toMatch(/^x: It has 1.600 training examples: .* all of them, not on 5.000\.$/);
+    expect(told[1]).toBe("y: Its bytes were not verified against an official checksum.");
+    expect(dataNotes({ ...results, datasets, settings: { sharpness: { examples: 1601 } } })).toHaveLength(2);
+    expect(dataNotes({ ...results, datasets, settings: {} })).toHaveLength(1);
+  });
+
   it("labels sources that are several tasks", () => {
     const [record] = results.metaTraining;
     const both = { ...results, metaTraining: [{ ...record!, task: "mnist/mlp, cifar-10/cnn" }] };
