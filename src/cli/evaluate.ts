@@ -242,6 +242,8 @@ async function measure(
   const { provenance } = await import("./run-info.ts");
   const { identityOf } = await import("../evaluation/identity.ts");
   const { openResults } = await import("../evaluation/results-directory.ts");
+  const { loadMethod } = await import("../evaluation/optimizers.ts");
+  const { prepareSetup } = await import("../threads/setup.ts");
   excludeForce(flags);
   const started = performance.now();
   const origin = provenance(context.argv);
@@ -262,6 +264,9 @@ async function measure(
     seeds: seedList,
     ...what.sharpness,
   };
+  // what can be refused is refused before --force removes anything
+  for (const spec of flags.optimizer) await loadMethod(spec);
+  await prepareSetup(tasks, { ...(dataDir !== undefined && { dataDir }) });
   const identity = identityOf(flags.optimizer, tasks, origin);
   const directory =
     flags.out === undefined ? undefined : openResults(flags.out, settings, { ...flags, identity });

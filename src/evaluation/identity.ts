@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readBytes } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
+import { fingerprintsOf } from "../tasks/registry.ts";
 import { splitMethod } from "./optimizers.ts";
 import type { Results } from "./results.ts";
 
@@ -10,11 +11,13 @@ export interface Identity {
   readonly kernelVariant: string;
   /** SHA-256 of every file that a spec names, by path: weights of learned optimizers, modules. */
   readonly files: Readonly<Record<string, string>>;
+  /** Fingerprints of the datasets, by name. */
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 /**
- * The identity of runs of these methods on these tasks. A file that cannot be read is left out: whoever loads it says what
- * is wrong.
+ * The identity of runs of these methods on these tasks, whose datasets have been read. A file that cannot be read is left
+ * out: whoever loads it says what is wrong.
  */
 export function identityOf(
   methods: readonly string[],
@@ -32,7 +35,16 @@ export function identityOf(
       return [];
     }
   });
-  return { version, kernelVariant, files: Object.fromEntries(files) };
+  return { version, kernelVariant, files: Object.fromEntries(files), data: fingerprintsOf(tasks) };
+}
+
+/** The identity of runs of either, where they can stand side by side: what was known of files and data before stays known. */
+export function joined(before: Identity, now: Identity): Identity {
+  return {
+    ...now,
+    files: { ...before.files, ...now.files },
+    data: { ...before.data, ...now.data },
+  };
 }
 
 /** What differs between two identities, in words; undefined if runs of both can stand side by side. */
@@ -41,10 +53,18 @@ export function differenceBetween(before: Identity, now: Identity): string | und
   if (before.kernelVariant !== now.kernelVariant) {
     return `were made with the ${before.kernelVariant} kernels, these are ${now.kernelVariant}`;
   }
-  const changed = Object.keys(now.files).find(
-    (path) => before.files[path] !== undefined && before.files[path] !== now.files[path],
-  );
-  return changed === undefined ? undefined : `were made with another ${changed}`;
+  const changed = changedIn(before.files, now.files);
+  if (changed !== undefined) return `were made with another ${changed}`;
+  const data = changedIn(before.data ?? {}, now.data ?? {});
+  return data === undefined ? undefined : `were made on other bytes of ${data}`;
+}
+
+/** The first name that both have, with different values. */
+function changedIn(
+  before: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): string | undefined {
+  return Object.keys(now).find((name) => before[name] !== undefined && before[name] !== now[name]);
 }
 
 /** What a part of a spec names: a module's path, or `learned:` with that of the weights. */

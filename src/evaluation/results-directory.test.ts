@@ -33,6 +33,7 @@ describe("openResults", () => {
     origin?: Partial<typeof origin>;
     methods?: string[];
     tasks?: string[];
+    data?: Record<string, string>;
     extend?: boolean;
     force?: boolean;
   }) =>
@@ -42,10 +43,13 @@ describe("openResults", () => {
       {
         ...(changes.extend && { extend: true }),
         ...(changes.force && { force: true }),
-        identity: identityOf(changes.methods ?? ["adam"], changes.tasks ?? ["mnist/mlp"], {
-          ...origin,
-          ...changes.origin,
-        }),
+        identity: {
+          ...identityOf(changes.methods ?? ["adam"], changes.tasks ?? ["mnist/mlp"], {
+            ...origin,
+            ...changes.origin,
+          }),
+          ...(changes.data && { data: changes.data }),
+        },
       },
     );
   /** Opens it and leaves a run in its journal. */
@@ -70,6 +74,26 @@ describe("openResults", () => {
     begin();
     for (const extend of [false, true]) expect(() => open({ ...changes, extend })).toThrow(message);
     expect(() => open({ ...changes, force: true })).not.toThrow();
+  });
+
+  it("does not mix runs on other bytes of a dataset", () => {
+    begin({ data: { mnist: "official" } });
+    expect(() => open({ data: { "cifar-10": "a", mnist: "official" }, extend: true })).not.toThrow();
+    expect(() => open({ data: { mnist: "b" }, extend: true })).toThrow("were made on other bytes of mnist");
+    // what was read in between is still known
+    expect(() => open({ data: { mnist: "official" }, extend: true })).not.toThrow();
+    expect(() => open({ data: { "cifar-10": "b" }, extend: true })).toThrow("on other bytes of cifar-10");
+    expect(() => open({ data: { mnist: "b" }, force: true })).not.toThrow();
+  });
+
+  it("remembers weights that another command did not name", () => {
+    const learned = weights("w.safetensors", 0);
+    begin({ methods: [`learned:${learned}`] });
+    open({ methods: ["adam"], extend: true });
+    weights("w.safetensors", 1);
+    expect(() => open({ methods: [`learned:${learned}`], extend: true })).toThrow(
+      "made with another learned:",
+    );
   });
 
   it("does not mix runs of weights or modules that have changed meanwhile", () => {

@@ -6,11 +6,12 @@ import {
   listDirectory,
   makeDirectory,
   readTextIfAny,
+  removeDirectory,
   removeFile,
   writeFileAtomic,
 } from "../runs/files.ts";
 import { LOCK_FILE, lockDirectory } from "../runs/lock.ts";
-import { differenceBetween, type Identity } from "./identity.ts";
+import { differenceBetween, type Identity, joined } from "./identity.ts";
 import { formatResults, type Results } from "./results.ts";
 
 /** A directory that an evaluation leaves its results in, and its journal meanwhile. */
@@ -33,6 +34,8 @@ export interface ResultsOptions {
   readonly extend?: boolean;
   /** What the runs depend on besides the settings. */
   readonly identity: Identity;
+  /** Folders in it that are thrown away with what is there. */
+  readonly folders?: readonly string[];
 }
 
 /**
@@ -45,7 +48,7 @@ export interface ResultsOptions {
 export function openResults(
   path: string,
   settings: { readonly kind: string },
-  { force = false, extend = false, identity }: ResultsOptions,
+  { force = false, extend = false, identity, folders = [] }: ResultsOptions,
 ): ResultsDirectory {
   const settingsFile = join(path, "settings.json");
   const journal = join(path, "jobs.jsonl");
@@ -53,8 +56,10 @@ export function openResults(
   const rates = join(path, "rates.json");
   const page = join(path, "report.html");
   const resultsFile = join(path, "results.json");
-  const text = `${JSON.stringify({ ...settings, identity }, null, 2)}\n`;
   const before = readTextIfAny(settingsFile);
+  const known = before === undefined || force ? undefined : parsed(before).identity;
+  const whole = known === undefined ? identity : joined(known, identity);
+  const text = `${JSON.stringify({ ...settings, identity: whole }, null, 2)}\n`;
   const names = listDirectory(path).filter((name) => !isTemporary(name) && name !== LOCK_FILE);
   if (before === undefined && names.length > 0) {
     throw new LowlandError(
@@ -76,7 +81,10 @@ export function openResults(
   }
   makeDirectory(path);
   lockDirectory(path); // until this process ends
-  if (force) for (const file of [resultsFile, page, journal, tuningJournal, rates]) removeFile(file);
+  if (force) {
+    for (const file of [resultsFile, page, journal, tuningJournal, rates]) removeFile(file);
+    for (const folder of folders) removeDirectory(join(path, folder));
+  }
   if (before !== text) removeFile(rates); // they are of other tasks
   writeFileAtomic(settingsFile, text);
   return {

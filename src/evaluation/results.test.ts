@@ -210,7 +210,9 @@ describe("compareOptimizers", () => {
     expect(train!.meanDifference).toBeCloseTo(Math.cbrt((0.4 * 0.42 * 0.41) / (0.3 * 0.31 * 0.29)) - 1, 12);
     expect(eigenvalue).toMatchObject({ meanDifference: expect.closeTo(1, 10), scale: "share" });
     expect(gap).toMatchObject({ radius: 0.1, candidate: "SGD", baseline: "Adam" });
-    for (const comparison of found) expect(comparison.pHolm).toBeGreaterThanOrEqual(comparison.p!);
+    // the ratio is the same from every seed: nothing to test with
+    expect(eigenvalue).toMatchObject({ p: null, pHolm: null });
+    expect(train!.pHolm).toBeGreaterThanOrEqual(train!.p!);
   });
 
   it("skips pairs that were not both run", () => {

@@ -283,7 +283,7 @@ export interface SearchRecord {
 export interface SearchCandidate {
   readonly spec: string;
   readonly outerSteps: number;
-  /** Lowest meta-validation loss, the accuracy there and the outer step it was met at. */
+  /** Lowest meta-validation loss, null where it diverged; the accuracy there and the outer step it was met at. */
   readonly loss: Measured;
   readonly accuracy?: Measured;
   readonly bestOuterStep: number;

@@ -142,6 +142,10 @@ describe("estimate", () => {
   });
 
   it("gives no interval for one value and nothing for none", () => {
+    expect(estimate([1, 2, 10])).toMatchObject({
+      low: expect.closeTo(-7.92063, 5),
+      high: expect.closeTo(16.58729, 5),
+    });
     expect(estimate([4])).toEqual({ mean: 4, sd: null, low: null, high: null, count: 1 });
     expect(estimate([null])).toEqual({ mean: null, sd: null, low: null, high: null, count: 0 });
   });
@@ -178,7 +182,10 @@ describe("pairedTest", () => {
 
   it("handles equal differences, one pair and none", () => {
     expect(pairedTest([1, 2], [1, 2])).toMatchObject({ meanDifference: 0, t: null, p: 1, effectSize: null });
-    expect(pairedTest([2, 3], [1, 2])).toMatchObject({ meanDifference: 1, p: 0, low: 1, high: 1 });
+    const [equal, rounded] = [pairedTest([2, 3], [1, 2]), pairedTest([0.95, 0.96], [0.94, 0.95])];
+    expect(equal).toMatchObject({ meanDifference: 1, t: null, p: null, low: 1, high: 1 });
+    // .96 − .95 is not quite .95 − .94, which is no evidence of anything
+    expect(rounded).toMatchObject({ meanDifference: expect.closeTo(0.01, 12), t: null, p: null });
     expect(pairedTest([2], [1])).toMatchObject({ pairs: 1, meanDifference: 1, p: null, low: null });
     expect(pairedTest([], [])).toMatchObject({ pairs: 0, meanDifference: null, p: null });
   });

@@ -21,9 +21,9 @@ export interface PairedTest {
   /** 95 % interval of the mean difference, from the same t distribution as `p`. */
   readonly low: number | null;
   readonly high: number | null;
-  /** Null also where every difference is the same and the statistic is infinite. */
+  /** Null also where every difference is the same: without spread nothing is known of it. */
   readonly t: number | null;
-  /** Two-sided. */
+  /** Two-sided; null where `t` is, but 1 where both sides are equal throughout. */
   readonly p: number | null;
   /** Cohen's d_z: mean of the differences over their standard deviation. */
   readonly effectSize: number | null;
@@ -31,6 +31,12 @@ export interface PairedTest {
 
 /** Resamples of a bootstrap: the tails an interval over five seeds needs hold about ten of them. */
 const RESAMPLES = 10_000;
+
+/** Spread of differences, as a share of the largest value, that is rounding: .96 − .95 is not quite .95 − .94. */
+const ROUNDING = 1e-12;
+
+/** Fewest values that a bootstrap makes an interval of; of four, the interval is hardly more than [smallest, largest]. */
+const BOOTSTRAP_FROM = 5;
 
 /** Σx / n; NaN for no value. */
 export function mean(values: readonly number[]): number {
@@ -95,7 +101,16 @@ function picksOf(seed: number, resamples: number, n: number): Uint32Array {
   return drawn.picks;
 }
 
-/** Mean, spread and bootstrap interval of the finite values. */
+/** Mean ± the quantile of Student's t times the standard error: the interval for very few, roughly normal values. */
+export function studentInterval(values: readonly number[], confidence = 0.95): [low: number, high: number] {
+  const center = mean(values);
+  const margin =
+    (studentQuantile((1 + confidence) / 2, values.length - 1) * standardDeviation(values)) /
+    Math.sqrt(values.length);
+  return [center - margin, center + margin];
+}
+
+/** Mean, spread and interval of the finite values: the bootstrap's, below five values Student's. */
 export function estimate(
   values: readonly (number | null | undefined)[],
   options: { seed?: number } = {},
@@ -104,7 +119,7 @@ export function estimate(
   const count = finite.length;
   if (count === 0) return { mean: null, sd: null, low: null, high: null, count };
   if (count === 1) return { mean: finite[0]!, sd: null, low: null, high: null, count };
-  const [low, high] = bootstrapInterval(finite, options);
+  const [low, high] = count < BOOTSTRAP_FROM ? studentInterval(finite) : bootstrapInterval(finite, options);
   return { mean: mean(finite), sd: standardDeviation(finite), low, high, count };
 }
 
@@ -122,9 +137,12 @@ export function pairedTest(
   baseline: readonly (number | null)[],
 ): PairedTest {
   const differences: number[] = [];
+  let scale = 0;
   for (let i = 0; i < Math.min(candidate.length, baseline.length); i++) {
-    const difference = (candidate[i] ?? Number.NaN) - (baseline[i] ?? Number.NaN);
-    if (Number.isFinite(difference)) differences.push(difference);
+    const [one, other] = [candidate[i] ?? Number.NaN, baseline[i] ?? Number.NaN];
+    if (!Number.isFinite(one - other)) continue;
+    differences.push(one - other);
+    scale = Math.max(scale, Math.abs(one), Math.abs(other));
   }
   const pairs = differences.length;
   const meanDifference = pairs === 0 ? null : mean(differences);
@@ -132,13 +150,13 @@ export function pairedTest(
     return { pairs, meanDifference, low: null, high: null, t: null, p: null, effectSize: null };
   }
   const sd = standardDeviation(differences);
-  const standardError = sd / Math.sqrt(pairs);
-  const margin = studentQuantile(0.975, pairs - 1) * standardError;
-  const interval = { low: meanDifference - margin, high: meanDifference + margin };
-  if (sd === 0) {
-    return { pairs, meanDifference, ...interval, t: null, p: meanDifference === 0 ? 1 : 0, effectSize: null };
+  const [low, high] = studentInterval(differences);
+  const interval = { low, high };
+  if (sd <= ROUNDING * scale) {
+    const p = differences.every((difference) => difference === 0) ? 1 : null;
+    return { pairs, meanDifference, ...interval, t: null, p, effectSize: null };
   }
-  const t = meanDifference / standardError;
+  const t = meanDifference / (sd / Math.sqrt(pairs));
   return {
     pairs,
     meanDifference,

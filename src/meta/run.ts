@@ -4,8 +4,9 @@ import { LowlandError } from "../errors.ts";
 import { kernels } from "../kernels/module.ts";
 import { formatCard } from "../runs/card.ts";
 import { readMetrics } from "../runs/metrics.ts";
-import { describeRun, RunDirectory } from "../runs/run-directory.ts";
+import { describeRun, RunDirectory, type RunMeta } from "../runs/run-directory.ts";
 import { EventWriter } from "../runs/tensorboard.ts";
+import { fingerprintsOf } from "../tasks/registry.ts";
 import { decodeCheckpoint, encodeCheckpoint, readInit } from "./checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "./config.ts";
 import { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./outer-loop.ts";
@@ -56,10 +57,11 @@ export async function runMetaTraining(
   const executor = await openExecutor(config, { threads, ...store });
   try {
     const { variant } = kernels();
+    const data = fingerprintsOf(config.tasks);
     const run = resume
-      ? reopen(directory, config, variant)
+      ? reopen(directory, config, { variant, data })
       : RunDirectory.create(directory, {
-          meta: describeRun({ variant, command, seed: config.seed, started: new Date().toISOString() }),
+          meta: describeRun({ variant, data, command, seed: config.seed, started: new Date().toISOString() }),
           config,
           force,
         });
@@ -79,14 +81,10 @@ async function trainIn(
   executor: Awaited<ReturnType<typeof openExecutor>>,
   { onStep, signal }: { onStep: MetaRunOptions["onStep"]; signal: AbortSignal | undefined },
 ): Promise<MetaRunResult> {
-  const latest = run.latest();
-  if (latest === undefined) refuseLoss(run, config);
-  const start =
-    latest === undefined
-      ? initialState(config, learnedOf(config), readInit(config))
-      : readLatest(run, latest.path);
+  const kept = readState(run);
+  if (kept === undefined) refuseLoss(run, config);
+  const start = kept ?? initialState(config, learnedOf(config), readInit(config));
   run.metrics.truncateTo(start.outerStep);
-  if (start.best?.outerStep === start.outerStep) run.markBest(start.outerStep);
   const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.seconds;
   const secondsBefore = typeof before === "number" ? before : 0;
   const events = new EventWriter(run.path, {
@@ -128,10 +126,17 @@ async function trainIn(
   }
 }
 
-/** Reads the checkpoint to go on from. Throws E_CHECKPOINT, with the way back to an older one. */
-function readLatest(run: RunDirectory, path: string): TrainerState {
+/**
+ * Reads the checkpoint to go on from, if there is one, and marks it as the best if it is: a kill may have come between the
+ * two. Throws E_CHECKPOINT, with the way back to an older one.
+ */
+function readState(run: RunDirectory): TrainerState | undefined {
+  const latest = run.latest();
+  if (latest === undefined) return undefined;
   try {
-    return decodeCheckpoint(readFileSync(path), path).state;
+    const { state } = decodeCheckpoint(readFileSync(latest.path), latest.path);
+    if (state.best?.outerStep === state.outerStep) run.markBest(state.outerStep);
+    return state;
   } catch (error) {
     if (!(error instanceof LowlandError) || error.code !== "E_CHECKPOINT") throw error;
     throw new LowlandError(
@@ -143,10 +148,10 @@ function readLatest(run: RunDirectory, path: string): TrainerState {
 }
 
 /** Opens a run to go on with it. */
-function reopen(directory: string, config: MetaConfig, variant: string): RunDirectory {
+function reopen(directory: string, config: MetaConfig, now: Pick<RunMeta, "variant" | "data">): RunDirectory {
   const run = RunDirectory.open(directory);
   try {
-    refuseChanges(run, config, variant);
+    refuseChanges(run, config, now);
   } catch (error) {
     run.close();
     throw error;
@@ -154,13 +159,23 @@ function reopen(directory: string, config: MetaConfig, variant: string): RunDire
   return run;
 }
 
-/** Throws E_CONFIG if the run in a directory was started with other settings or kernels than these. */
-export function refuseOtherRun(directory: string, config: MetaConfig): void {
-  reopen(directory, config, kernels().variant).close();
+/**
+ * Whether the run in a directory has come to its end, by the state it would go on from. Puts right what a kill within its
+ * last checkpoint left.
+ *
+ * @throws {LowlandError} E_CONFIG if it was started with other settings, kernels or data than these
+ */
+export function hasEnded(directory: string, config: MetaConfig): boolean {
+  const run = reopen(directory, config, { variant: kernels().variant, data: fingerprintsOf(config.tasks) });
+  try {
+    return (readState(run)?.outerStep ?? 0) >= config.outerSteps;
+  } finally {
+    run.close();
+  }
 }
 
-/** Throws E_CONFIG unless a run can be gone on with by this configuration on these kernels. */
-function refuseChanges(run: RunDirectory, config: MetaConfig, variant: string): void {
+/** Throws E_CONFIG unless a run can be gone on with by this configuration on these kernels and data. */
+function refuseChanges(run: RunDirectory, config: MetaConfig, now: Pick<RunMeta, "variant" | "data">): void {
   const directory = run.path;
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
   // a run may be made longer, unless its learning rate depends on its length
@@ -177,10 +192,20 @@ function refuseChanges(run: RunDirectory, config: MetaConfig, variant: string): 
         .join("; ")}); leave them out to resume, or start a new run`,
     );
   }
-  if (run.meta.variant !== variant) {
+  const { variant, data = {} } = run.meta;
+  if (variant !== now.variant) {
     throw new LowlandError(
       "E_CONFIG",
-      `${directory} was started with the ${run.meta.variant} kernels, this is ${variant}; set LOWLAND_KERNELS=${run.meta.variant}`,
+      `${directory} was started with the ${variant} kernels, this is ${now.variant}; set LOWLAND_KERNELS=${variant}`,
+    );
+  }
+  const other = Object.entries(now.data ?? {}).find(
+    ([name, bytes]) => data[name] !== undefined && data[name] !== bytes,
+  );
+  if (other !== undefined) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `${directory} was started on other bytes of ${other[0]}; give the --data-dir it had, or start a new run`,
     );
   }
 }

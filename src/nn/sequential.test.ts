@@ -125,4 +125,7 @@ it("refuses activations that would overwrite what is still needed", () => {
     "sigmoid overwrites its input, which tanh needs for its gradient; put another layer before it",
   );
   expect(() => sequential([13], [relu(), dense(7)], SPREAD)).toThrow("relu overwrites its input");
+  expect(() => sequential([13], [dense(7), sigmoid()], SPREAD)).toThrow(
+    "sigmoid comes last, but the outputs of the last layer are the logits",
+  );
 });

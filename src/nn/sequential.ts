@@ -91,8 +91,8 @@ export interface Network {
 /**
  * Stacks layers on an input shape; the last layer's outputs are the logits.
  *
- * @throws {LowlandError} E_CONFIG if an activation comes first or follows another: both would overwrite what is still
- * needed
+ * @throws {LowlandError} E_CONFIG if an activation comes first, follows another or comes last: what it overwrites, or what
+ * the loss overwrites of it, is still needed
  * @example
  * sequential([784], [dense(20), sigmoid(), dense(10)], { kind: "normal", stddev: 0.01 }) // 15,910 parameters
  */
@@ -109,6 +109,13 @@ export function sequential(
       );
     }
   });
+  const last = layers.at(-1);
+  if (last?.inPlace) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `${last.name} comes last, but the outputs of the last layer are the logits; put a dense layer behind it or leave it out`,
+    );
+  }
   const shapes: Shape[] = [inputShape];
   for (const layer of layers) shapes.push(layer.output(shapes.at(-1)!));
   crop(layers, shapes);

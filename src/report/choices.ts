@@ -67,7 +67,12 @@ function tuningTable(tuning: NonNullable<Results["tuning"]>): Html {
     { name: "Steps" },
     { name: "Chosen", text: true },
     { name: "Validation", unit: "loss" },
-    { name: "Gradients", unit: "of all candidates" },
+    {
+      name: "Gradients",
+      unit: tuning.some(({ chosen }) => chosen.length > 1)
+        ? "of all candidates and numbers of steps"
+        : "of all candidates",
+    },
   ];
   const groups = unique(tuning.map(({ task }) => task)).map((task) => ({
     heading: task,

@@ -46,6 +46,27 @@ describe("limitsOf", () => {
     );
   });
 
+  it("says where runs differ in more than what is compared", () => {
+    expect(text({})).not.toContain("more than regularizer and seed");
+    const settings = (outerSteps: number) => ({ outerSteps, seed: outerSteps, keepCheckpoints: outerSteps });
+    const [one, two, ...rest] = results.metaTraining.filter(({ task }) => task === "cifar-10/cnn");
+    const metaTraining = [
+      { ...one!, settings: { ...settings(4000), init: "runs/plain" } },
+      ...[two!, ...rest].map((run) => ({ ...run, settings: settings(2400) })),
+    ];
+    expect(text({ metaTraining })).toContain(
+      `on cifar-10/cnn differ in more than regularizer and seed: outerSteps is 4000 in 1 and 2400 in ${rest.length + 1}; init is runs/plain in 1 and none in ${rest.length + 1}. `,
+    );
+  });
+
+  it("says how many tests at equal training loss rest on fewer seeds", () => {
+    const [first, ...others] = results.comparisons;
+    expect(text({})).not.toContain("Seeds that did not get there");
+    expect(text({ comparisons: [{ ...first!, below: 0.5, pairs: 2, p: 0.5 }, ...others] })).toContain(
+      "down to 2, those that trained fastest",
+    );
+  });
+
   it("says what effect a single test, or the first of many, needs", () => {
     const test = results.comparisons.find(({ pairs }) => pairs > 2)!;
     const ten = (count: number) => Array(count).fill({ ...test, pairs: 10, p: 0.5 });

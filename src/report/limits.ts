@@ -1,22 +1,54 @@
 import { groupBy } from "../evaluation/group.ts";
-import type { Results, TuningRecord } from "../evaluation/results.ts";
+import type { Comparison, Results, TuningRecord } from "../evaluation/results.ts";
 import { studentQuantile } from "../evaluation/statistics.ts";
+import { parseSpec } from "../spec.ts";
 import { count, listed, percent, plural, significant } from "./format.ts";
 import { unique } from "./prose.ts";
 
 /** What has to be known before anything is concluded from a large experiment, in sentences. */
 export function limitsOf(results: Results): string[] {
-  return [...repetitionsOf(results), ...powerOf(results), ...levelsOf(results), ...rangesOf(results)];
+  return [
+    ...repetitionsOf(results),
+    ...recipesOf(results),
+    ...powerOf(results),
+    ...levelsOf(results),
+    ...rangesOf(results),
+  ];
 }
 
 /** Tests run over seeds; how meta-training varies is seen only where it was repeated. */
 function repetitionsOf({ metaTraining }: Results): string[] {
-  const groups = groupBy(metaTraining, ({ task, regularizer }) => JSON.stringify([task, regularizer]));
+  const groups = groupBy(metaTraining, ({ task, regularizer }) =>
+    JSON.stringify([task, parseSpec(regularizer).name]),
+  );
   const single = unique([...groups.values()].flatMap((runs) => (runs.length === 1 ? [runs[0]!.task] : [])));
   if (single.length === 0) return [];
   return [
     `From ${listed(single)} there is one meta-training run for each regularizer: a test says that this optimizer differs from that one, not that meta-training again would give the same.`,
   ];
+}
+
+/** Settings in which runs may differ and still be of one recipe: what is compared, what repeats it, and what changes no bit. */
+const OF_ONE_RECIPE = new Set(["regularizer", "seed", "tasks", "keepCheckpoints", "activations"]);
+
+/** Where meta-training runs of one source differ in more than is compared, so that the difference may be that. */
+function recipesOf({ metaTraining }: Results): string[] {
+  return [...groupBy(metaTraining, ({ task }) => task)].flatMap(([task, runs]) => {
+    const fields = unique(runs.flatMap(({ settings }) => Object.keys(settings)));
+    const differences = fields
+      .filter((field) => !OF_ONE_RECIPE.has(field))
+      .flatMap((field) => {
+        const values = groupBy(runs, ({ settings }) => JSON.stringify(settings[field] ?? "none"));
+        if (values.size < 2) return [];
+        const parts = [...values].map(([value, own]) => `${JSON.parse(value)} in ${own.length}`);
+        return [`${field} is ${listed(parts)}`];
+      });
+    return differences.length === 0
+      ? []
+      : [
+          `The ${plural(runs.length, "meta-training run")} on ${task} differ in more than regularizer and seed: ${differences.join("; ")}. What is compared may be that.`,
+        ];
+  });
 }
 
 /** The effect that a test needs to be decided first, when all are corrected together. */
@@ -31,15 +63,24 @@ function powerOf({ comparisons }: Results): string[] {
 }
 
 /** How early “equal training loss” is. */
-function levelsOf({ sharpnessAtLoss = [] }: Results): string[] {
+function levelsOf({ sharpnessAtLoss = [], comparisons }: Results): string[] {
   const shares = sharpnessAtLoss.flatMap(({ maxSteps, summary }) =>
     summary.step.mean === null ? [] : [summary.step.mean / maxSteps],
   );
   if (shares.length === 0) return [];
   const sorted = shares.sort((a, b) => a - b);
   return [
-    `“At equal training loss” is where the loss on the examples of the measurement is first seen below a value that every decent optimizer reaches: on the way, not at the end (half of the optimizers get there within ${percent(sorted[Math.floor(sorted.length / 2)]!)} % of their steps).`,
+    `“At equal training loss” is where the loss on the examples of the measurement is first seen below a value that every decent optimizer reaches: on the way, not at the end (half of the optimizers get there within ${percent(sorted[Math.floor(sorted.length / 2)]!)} % of their steps).${fewerPairs(comparisons)}`,
   ];
+}
+
+/** How many tests at equal training loss rest on the seeds that got there only. */
+function fewerPairs(comparisons: readonly Comparison[]): string {
+  const most = Math.max(0, ...comparisons.map(({ pairs }) => pairs));
+  const tests = comparisons.filter(({ below, p }) => below !== undefined && p !== null);
+  const fewer = tests.filter(({ pairs }) => pairs < most);
+  if (fewer.length === 0) return "";
+  return ` Seeds that did not get there are left out: ${count(fewer.length)} of ${plural(tests.length, "test")} there rest on fewer than ${most} pairs, down to ${Math.min(...fewer.map(({ pairs }) => pairs))}, those that trained fastest.`;
 }
 
 /** Whether hand-designed optimizers might do better outside the ranges they were tuned in. */

@@ -6,9 +6,9 @@ import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
 import { encodeWeights, learnedSpec, readWeights } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
-import { refuseOtherRun, runMetaTraining } from "../meta/run.ts";
+import { hasEnded, runMetaTraining } from "../meta/run.ts";
 import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
-import { isRunDirectory, isStillborn, listCheckpoints } from "../runs/run-directory.ts";
+import { isRunDirectory, isStillborn } from "../runs/run-directory.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import { learnedName, lineageOf, slug } from "./names.ts";
 import type { PlannedMetaRun } from "./plan.ts";
@@ -40,11 +40,7 @@ export async function metaTrainIn(
   { threads, command, onProgress, signal, ...store }: MetaTrainOptions,
 ): Promise<void> {
   const started = isRunDirectory(path) && !isStillborn(path);
-  const done = listCheckpoints(path).at(-1)?.step ?? 0;
-  if (started && done >= config.outerSteps) {
-    refuseOtherRun(path, config);
-    return;
-  }
+  if (started && hasEnded(path, config)) return;
   await runMetaTraining(path, config, {
     ...store,
     threads,

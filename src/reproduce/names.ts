@@ -14,7 +14,7 @@ const LABELS: Readonly<Record<string, string>> = {
   asam: "ASAM",
   gsam: "GSAM",
   gam: "GAM",
-  // the same method as its authors released it; tables have one or the other
+  // GAM as its authors released it: what is on Adam is this one, what is in the meta-objective the paper's formula
   "gam-fd": "GAM",
 };
 

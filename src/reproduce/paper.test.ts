@@ -88,6 +88,9 @@ describe("baselines by name", () => {
     expect(() => paperPlan("day", { baselines: ["adm"] })).toThrow(
       'unknown baseline "adm"; did you mean "adam"? valid: sgd, sgd+sam, sgd+gsam, sgd+gam, nesterov,',
     );
+    expect(() => paperPlan("day", { baselines: ["adam+sam"] })).toThrow(
+      "none of the baselines adam+sam is without",
+    );
   });
 });
 

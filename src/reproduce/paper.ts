@@ -176,7 +176,7 @@ const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number, number]>
 /**
  * The paper's experiment, at one of several sizes.
  *
- * @throws {LowlandError} E_CONFIG if a baseline is none of the sixteen
+ * @throws {LowlandError} E_CONFIG if a baseline is none of the sixteen, or all have an explicit regularizer
  */
 export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
   const preset = PRESETS[budget];
@@ -250,7 +250,14 @@ function baselinesNamed(names: readonly string[] | undefined, count: number): Pl
     const valid = all.map((baseline) => baseline.name.toLowerCase().replaceAll(" ", ""));
     throw new LowlandError("E_CONFIG", unknown("baseline", name, valid));
   }
-  return all.filter(({ name }) => wanted.has(slug(name)));
+  const chosen = all.filter(({ name }) => wanted.has(slug(name)));
+  if (!chosen.some(({ name }) => !name.includes("+"))) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `none of the baselines ${names.join(", ")} is without a regularizer, and the loss of “equal training loss” is taken from those; name one, such as adam`,
+    );
+  }
+  return chosen;
 }
 
 /**

@@ -157,6 +157,53 @@ describe("reproduce", () => {
     expect(bits(results, directory)).toEqual(bits(whole, first));
   });
 
+  it("goes on where a kill came within the last checkpoint of a meta-training run", async () => {
+    const directory = join(folder, "killed");
+    const controller = new AbortController();
+    const stopped = reproduce(directory, plan(), {
+      ...options,
+      signal: controller.signal,
+      onProgress: ({ stage }) => stage === "tune" && controller.abort(new Error("stopped")),
+    });
+    await expect(stopped).rejects.toThrow("stopped");
+    const [one, two] = plan().metaRuns.map(({ folder: name }) => join(directory, name, "checkpoints"));
+    const pointers = ["latest", "best"] as const;
+    const early = `${listDirectory(one!).filter((name) => name.endsWith(".safetensors"))[0]}\n`;
+    for (const pointer of pointers) writeFileSync(join(one!, pointer), early);
+    writeFileSync(join(two!, "best"), early);
+    rmSync(join(directory, "optimizers"), { recursive: true });
+    expect(bits(await reproduce(directory, plan(), options), directory)).toEqual(bits(whole, first));
+  });
+
+  it("does not choose settings that diverge in the search, and goes on", async () => {
+    const [search] = plan().search;
+    const candidates = ["sam:rho=1e300", "sam:rho=0.1"];
+    const results = await reproduce(
+      join(folder, "diverged"),
+      plan({
+        search: [{ ...search!, candidates, config: { ...search!.config, patience: 1 } }],
+        metaRuns: plan().metaRuns.slice(0, 2),
+        tasks: tasks.slice(0, 1),
+        steps: [5],
+      }),
+      options,
+    );
+    expect(results.search).toMatchObject([
+      { chosen: "sam:rho=0.1", candidates: [{ loss: null }, { loss: expect.any(Number) }] },
+    ]);
+  });
+
+  it("removes nothing of what is there, with --force either, where it cannot begin", async () => {
+    const directory = join(folder, "kept");
+    await reproduce(directory, plan({ tasks: tasks.slice(0, 1), steps: [5] }), options);
+    const kept = listDirectory(directory);
+    const changes = { metaRuns: [], search: [], adopted: [join(folder, "nowhere")] };
+    await expect(reproduce(directory, plan(changes), { ...options, force: true })).rejects.toMatchObject({
+      code: "E_RUN",
+    });
+    expect(listDirectory(directory)).toEqual(kept);
+  });
+
   it("grows: with more steps, tasks and seeds it keeps the runs that are there and ends as if begun so", async () => {
     const directory = join(folder, "grown");
     const small = plan({ tasks: tasks.slice(0, 1), steps: [5], seeds: [0, 1] });

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
@@ -8,12 +7,16 @@ import { identityOf } from "../evaluation/identity.ts";
 import { type JobResult, recordsOf, runSecondsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
-import { type Lineage, transferMatrix } from "../evaluation/transfer.ts";
+import { transferMatrix } from "../evaluation/transfer.ts";
 import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
-import { readTextIfAny, removeDirectory, writeFileAtomic } from "../runs/files.ts";
+import { readWeights } from "../meta/checkpoint.ts";
+import { resolveMetaConfig } from "../meta/config.ts";
+import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
+import { prepareSetup } from "../threads/setup.ts";
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
 import { evaluationJobs, namesOf } from "./evaluate.ts";
+import { configOf } from "./meta-record.ts";
 import { adopt, metaTrainAll } from "./meta-train.ts";
 import type { Plan } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
@@ -51,16 +54,16 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const { force = false, extend = false, provenance, onEstimate, ...rest } = options;
   const { threads } = rest;
   const started = performance.now();
+  const sources = await readyFor(plan, storeOf(rest));
   const output = openResults(directory, plan, {
     force,
     extend,
-    identity: identityOf([], plan.tasks, provenance),
+    identity: identityOf([], [...plan.tasks, ...sources], provenance),
+    folders: STAGE_FOLDERS,
   });
   const estimates = onEstimate && estimateStages(plan, await ratesOf(output, plan, rest), threads);
   if (estimates !== undefined) onEstimate?.(estimates);
 
-  // all of it now: an interrupted replacement must not take what is left for its own
-  if (force) for (const stage of STAGE_FOLDERS) removeDirectory(join(directory, stage));
   const search =
     plan.searched.length > 0
       ? searchRecords(plan.searched)
@@ -92,7 +95,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     ...records,
     ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
     comparisons: compareOptimizers(records, pairsOf(plan, learned)),
-    datasets: await datasetRecords([...tasks, ...sourcesOf(lineages)], storeOf(rest)),
+    datasets: await datasetRecords([...tasks, ...sources], storeOf(rest)),
     ...(search.length > 0 && { search }),
     ...(tuning.length > 0 && { tuning }),
     ...(large && { transfer: transferMatrix(records, lineages) }),
@@ -103,8 +106,17 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   return results;
 }
 
-function sourcesOf(lineages: readonly Lineage[]): string[] {
-  return lineages.flatMap(({ source }) => source.split(", "));
+/**
+ * Reads everything that an experiment starts from, so that what cannot be read is refused before anything is written or
+ * removed. Returns the tasks of its meta-training.
+ */
+async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
+  for (const path of plan.adopted) readWeights(path);
+  const given = [...plan.adopted, ...plan.searched].map(configOf);
+  const planned = [...plan.metaRuns, ...plan.search].map(({ config }) => resolveMetaConfig(config));
+  const sources = [...new Set([...given, ...planned].flatMap(({ tasks }) => tasks))];
+  await prepareSetup([...plan.tasks, ...sources], store);
+  return sources;
 }
 
 type StageOptions = Omit<ReproduceOptions, "force" | "extend" | "provenance" | "onEstimate">;

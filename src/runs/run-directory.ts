@@ -23,6 +23,8 @@ export interface RunMeta {
   readonly node: string;
   /** Operating system and processor: `linux-x64`. */
   readonly platform: string;
+  /** What tells the datasets' bytes from others, by name: `official` or a SHA-256. */
+  readonly data?: Readonly<Record<string, string>>;
   /** The command line as typed, without the interpreter: `["meta-train", "--task", …]`. */
   readonly command: readonly string[];
   readonly seed: number;
@@ -36,7 +38,9 @@ export interface Checkpoint {
 }
 
 /** Completes what the caller knows about a run with versions and platform. */
-export function describeRun(known: Pick<RunMeta, "variant" | "command" | "seed" | "started">): RunMeta {
+export function describeRun(
+  known: Pick<RunMeta, "variant" | "data" | "command" | "seed" | "started">,
+): RunMeta {
   return {
     lowland: lowlandVersion(),
     node: process.version,

@@ -1,5 +1,6 @@
 import {
   DATASET_NAMES,
+  fingerprintOf,
   type LoadedDataset,
   listDatasets,
   loadDataset,
@@ -93,6 +94,16 @@ export function shareDataset(name: string, loaded: LoadedDataset): void {
 /** Datasets read so far in this thread. */
 export function sharedDatasets(): ReadonlyMap<string, LoadedDataset> {
   return shared;
+}
+
+/** Fingerprints of the datasets of these tasks, by name: of those that are read. */
+export function fingerprintsOf(tasks: readonly string[]): Record<string, string> {
+  const names = new Set(tasks.map((task) => task.split("/")[0]!));
+  return Object.fromEntries(
+    [...shared].flatMap(([name, loaded]) =>
+      names.has(name) ? [[name, fingerprintOf(loaded)] as const] : [],
+    ),
+  );
 }
 
 /**

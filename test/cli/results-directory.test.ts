@@ -48,6 +48,16 @@ describe("the results directory of an evaluation", () => {
     expect((await evaluate("--force")).code).toBe(0);
   });
 
+  it("is not replaced by a command that is refused", async () => {
+    expect((await evaluate()).code).toBe(0);
+    const kept = readdirSync(out);
+    expect((await lowland([...argumentsOf("adma", "5"), "--force"])).code).toBe(2);
+    const missing = ["--task", "mnist/mlp", "--data-dir", join(out, "nowhere")];
+    const offline = await lowland([...argumentsOf("adam", "5"), ...missing, "--force"]);
+    expect(offline.code).not.toBe(0);
+    expect(readdirSync(out)).toEqual(kept);
+  });
+
   it("grows with --extend: the runs that are there are kept, whatever else is asked for", async () => {
     expect((await evaluate()).code).toBe(0);
     const before = readFileSync(join(out, "jobs.jsonl"), "utf8");
