@@ -33,7 +33,8 @@ const gridFlags = {
   optimizer: {
     kind: "parsed",
     parse: distinct(splitSpecs, "optimizers"),
-    brief: "Optimizers, comma-separated; with an explicit regularizer as adam+sam:rho=0.05",
+    brief:
+      "Optimizers, comma-separated: adam:lr=0.01, with an explicit regularizer adam+sam:rho=0.05, learned:PATH, zoo:NAME",
     placeholder: "spec",
   },
   task: {

@@ -45,6 +45,9 @@ const entries = <T extends { readonly description: string; readonly parameters: 
 ): Listed[] =>
   Object.entries(registry).map(([name, { description, parameters }]) => ({ name, description, parameters }));
 
+/** How optimizers are written that have no settings but a path or a name. */
+const PLACEHOLDERS: Readonly<Record<string, string>> = { learned: "learned:PATH", zoo: "zoo:NAME" };
+
 export const optimizers: Command<CliContext> = listCommand(
   "optimizers",
   "List optimizers with their settings, architectures of learned ones included",
@@ -52,7 +55,7 @@ export const optimizers: Command<CliContext> = listCommand(
     const { allOptimizers } = await import("../evaluation/optimizers.ts");
     const { learnedOptimizers } = await import("../learned/registry.ts");
     return [
-      ...entries(allOptimizers),
+      ...entries(allOptimizers).map((entry) => ({ ...entry, name: PLACEHOLDERS[entry.name] ?? entry.name })),
       ...entries(learnedOptimizers).map((entry) => ({
         ...entry,
         name: `--learned ${entry.name}`,

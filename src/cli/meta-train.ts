@@ -92,7 +92,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
       resume: {
         kind: "boolean",
         default: false,
-        brief: "Go on with the run that is there",
+        brief: "Go on with the run that is there; start one if there is none",
         withNegated: false,
       },
       force: { kind: "boolean", default: false, brief: "Replace the run that is there", withNegated: false },
@@ -115,6 +115,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
       throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
     }
     const config = await configOf(flags, resume);
+    if (flags.resume && !resume) this.stderr.write(`${flags.out} holds no run yet: starting one\n`);
     const progress = new Progress("meta-train", {
       unit: "outer steps",
       total: config.outerSteps,

@@ -31,7 +31,7 @@ export const train: Command<CliContext> = buildCommand({
         kind: "parsed",
         parse: String,
         default: "adam",
-        brief: "Optimizer, such as adam:lr=0.01 or learned:runs/sam",
+        brief: "Optimizer, such as adam:lr=0.01, learned:runs/sam or zoo:lstm-mnist",
         placeholder: "spec",
       },
       regularizer: {

@@ -222,6 +222,10 @@ describe("loadMethod", () => {
     ["adam:lr=0.1+./nowhere.mjs", /there is no regularizer module .*nowhere\.mjs/],
     ["adam+sam:roh=1", /did you mean "rho"/],
     ["learned:/nowhere", /\/nowhere does not exist/],
+    ["sam:rho=0.1", /sam:rho=0.1 is no optimizer; a regularizer goes with one: adam\+sam:rho=0.1/],
+    ["lstm", /an architecture needs weights: learned:PATH/],
+    ["lstm-sam-mnist", /did you mean "zoo:lstm-sam-mnist"/],
+    [tmpdir(), /is no optimizer; did you mean "learned:/],
   ])("refuses %s", async (spec, message) => {
     await expect(loadMethod(spec)).rejects.toThrow(message);
   });

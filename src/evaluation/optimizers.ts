@@ -1,11 +1,14 @@
+import { existsSync } from "node:fs";
+import { LowlandError } from "../errors.ts";
+import { learnedOptimizers } from "../learned/registry.ts";
 import { readWeights } from "../meta/checkpoint.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { noRegularizer, regularizerNames } from "../regularizers/registry.ts";
 import type { Regularizer } from "../regularizers/types.ts";
-import { buildSpec, type SpecRegistry, specEntry } from "../spec.ts";
-import { loadZoo } from "../zoo/zoo.ts";
+import { buildSpec, parseSpec, type SpecRegistry, specEntry } from "../spec.ts";
+import { loadZoo, zooNames } from "../zoo/zoo.ts";
 
 /** Every optimizer a spec string can name, learned ones included. */
 export const allOptimizers: SpecRegistry<Optimizer> = {
@@ -68,6 +71,8 @@ export function splitMethod(spec: string): [optimizer: string, regularizer: stri
 export async function loadMethod(spec: string): Promise<Method> {
   const learned = isLearned(spec);
   const [optimizerSpec, regularizerSpec] = splitMethod(spec);
+  const hint = meantBy(optimizerSpec);
+  if (hint !== undefined) throw new LowlandError("E_CONFIG", `${optimizerSpec} is no optimizer; ${hint}`);
   const optimizer = buildSpec(optimizerSpec, "optimizer", allOptimizers);
   return {
     spec,
@@ -75,4 +80,16 @@ export async function loadMethod(spec: string): Promise<Method> {
     regularizer: regularizerSpec === undefined ? noRegularizer : await loadRegularizer(regularizerSpec),
     group: learned ? "learned" : "hand-designed",
   };
+}
+
+/** What to write instead of a spec that names something else than an optimizer, if it does. */
+function meantBy(spec: string): string | undefined {
+  const { name } = parseSpec(spec);
+  if (Object.hasOwn(allOptimizers, name)) return undefined;
+  if (regularizerNames.includes(name)) return `a regularizer goes with one: adam+${spec}`;
+  if (Object.hasOwn(learnedOptimizers, name)) {
+    return "an architecture needs weights: learned:PATH (a run directory or a .safetensors file) or zoo:NAME";
+  }
+  if (zooNames().includes(name)) return `did you mean "zoo:${name}"?`;
+  return existsSync(spec) ? `did you mean "learned:${spec}"?` : undefined;
 }

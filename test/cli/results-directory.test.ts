@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { encodeIdx } from "../../src/data/idx.ts";
 import { binary, type Ended, lowland } from "./lowland.ts";
 
 let out: string;
@@ -33,6 +34,22 @@ async function expectRefusal(ended: Promise<Ended>, message: RegExp): Promise<vo
   expect(stderr).toMatch(/^lowland: [^\n]+ \[E_RUN\]\n$/);
   expect(stderr).toMatch(message);
   expect([code, stdout]).toEqual([1, ""]);
+}
+
+/** A folder with an MNIST of 40 and 10 images, all of one grey. */
+function smallMnist(dataDir: string, grey: number): string {
+  const folder = join(dataDir, "mnist");
+  mkdirSync(folder, { recursive: true });
+  for (const [part, count] of [
+    ["train", 40],
+    ["t10k", 10],
+  ] as const) {
+    const labels = Uint8Array.from({ length: count }, (_, i) => i % 10);
+    const images = new Uint8Array(count * 784).fill(grey);
+    writeFileSync(join(folder, `${part}-images-idx3-ubyte`), encodeIdx([count, 28, 28], images));
+    writeFileSync(join(folder, `${part}-labels-idx1-ubyte`), encodeIdx([count], labels));
+  }
+  return dataDir;
 }
 
 describe("the results directory of an evaluation", () => {
@@ -71,6 +88,25 @@ describe("the results directory of an evaluation", () => {
       2,
       "lowland: --extend and --force exclude each other; keep one [E_USAGE]\n",
     ]);
+  });
+
+  it("does not grow by runs on other bytes of a dataset, as no meta-training goes on with them", async () => {
+    const [one, other] = [0, 200].map((grey) => smallMnist(join(out, `../data-${grey}`), grey));
+    const on = (dataDir: string, ...rest: string[]) =>
+      lowland([...rest, "--task", "mnist/mlp", "--data-dir", dataDir, "--threads", "1"]);
+    const grid = ["--steps", "2", "--seeds", "1", "--out", out];
+    expect((await on(one!, "evaluate", "--optimizer", "adam", ...grid)).code).toBe(0);
+    const more = ["evaluate", "--optimizer", "adam,sgd", ...grid, "--extend"];
+    await expectRefusal(on(other!, ...more), /were made on other bytes of mnist/);
+    expect((await on(one!, ...more)).code).toBe(0);
+
+    const run = join(out, "../run");
+    const short = ["--horizon", "4", "--truncation", "2", "--instances", "1", "--validation-seeds", "1"];
+    const metaTrain = ["meta-train", ...short, "--checkpoint-every", "1", "--out", run, "--outer-steps"];
+    expect((await on(one!, ...metaTrain, "1")).code).toBe(0);
+    const { code, stderr } = await on(other!, ...metaTrain, "2", "--resume");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("was started on other bytes of mnist")]);
+    expect((await on(one!, ...metaTrain, "2", "--resume")).code).toBe(0);
   });
 
   it("of something else is left alone", async () => {
