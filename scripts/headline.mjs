@@ -1,6 +1,6 @@
-// Makes the headline of README.md, between <!-- headline --> and <!-- /headline -->, and its figure from the results of
-// `lowland reproduce paper`:
-//   node scripts/headline.mjs docs/results/paper/results.json [README.md]
+// Makes the headline of README.md, between <!-- headline --> and <!-- /headline -->, from the results of
+// `lowland reproduce paper`; table and figure of the first, answers of all:
+//   node scripts/headline.mjs docs/results/paper/results.json docs/results/paper/steps-1000/results.json
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as Plot from "@observablehq/plot";
@@ -9,12 +9,15 @@ import { scoreOf } from "../dist/evaluation/tuning.js";
 import { parseResults } from "../dist/index.js";
 import { withDataLabels } from "../dist/report/datasets.js";
 import { LIGHT } from "../dist/report/style.js";
-import { isDecidedCell } from "../dist/report/verdicts.js";
+import { isDecidedCell, tested, verdictsOf } from "../dist/report/verdicts.js";
 import { interval, table } from "./markdown.mjs";
 
-const [path, readmePath = "README.md"] = process.argv.slice(2);
-if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json [README.md]");
-const results = withDataLabels(parseResults(readFileSync(path, "utf8"), path));
+const README = "README.md";
+const paths = process.argv.slice(2);
+const [path] = paths;
+if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json [RESULTS.json …]");
+const all = paths.map((each) => withDataLabels(parseResults(readFileSync(each, "utf8"), each)));
+const [results] = all;
 const { transfer, evaluations, comparisons, settings, version, kernelVariant } = results;
 if (transfer === undefined)
   throw new Error(`${path} has no transfer matrix: give results of reproduce paper`);
@@ -145,6 +148,25 @@ function drawing() {
   return `${root.outerHTML}\n`;
 }
 
+/** The paper's questions down, the results across: the outcome, and for every kind of test those for and against. */
+function answers() {
+  const columns = all.map(({ settings: { steps, tasks: on } }) =>
+    [`after ${steps.join(" and ")} steps`, `${on.length} task${on.length === 1 ? "" : "s"}`].join(", "),
+  );
+  const verdicts = all.map(verdictsOf);
+  const rows = verdicts[0].map(({ question }, i) => [
+    question,
+    ...verdicts.map((own) => {
+      const { outcome, tallies } = own[i];
+      const counted = Object.entries(tallies)
+        .filter(([, tally]) => tested(tally) > 0)
+        .map(([what, tally]) => `${what} ${tally.support} for, ${tally.against} against of ${tested(tally)}`);
+      return `**${outcome}**${counted.length === 0 ? "" : `: ${counted.join("; ")}`}`;
+    }),
+  ]);
+  return table(["", ...columns], rows);
+}
+
 const figure = join(dirname(path), "flatness.svg");
 writeFileSync(figure, drawing());
 
@@ -156,6 +178,11 @@ const metaSeeds = sources
   })
   .join(" and ");
 const text = [
+  "What of the paper's claims these results reproduce, and the tests of each: of the quantity that a regularizer is made to lower, after equal",
+  "steps and at equal training loss, and of test accuracy. “For” and “against” are significant after Holm's correction; the rest is undecided.",
+  "",
+  ...answers(),
+  "",
   `Test accuracy in percent after ${horizons.join(" and ")} steps from ${settings.seeds.length} unseen seeds, mean and 95 % interval: learned optimizers meta-trained on`,
   `${metaSeeds} without a regularizer, and the change in points with SAM, GSAM or GAM in the meta-objective. **Bold**: p < 0.05`,
   "after Holm's correction over all tests. Last, the hand-designed optimizer that tuning on meta-validation found best, of 16: SGD,",
@@ -175,15 +202,15 @@ const text = [
   `![Top Hessian eigenvalue with each regularizer as a multiple of that without, by task](${figure})`,
   "",
   "How flat the points reached are: the top Hessian eigenvalue with each regularizer as a multiple of the plain learned optimizer's, geometric",
-  `mean and 95 % interval over seeds; left of 1 is flatter. Filled: significant after correction. Made by \`node scripts/headline.mjs ${path}\``,
+  `mean and 95 % interval over seeds; left of 1 is flatter. Filled: significant after correction. Made by \`node scripts/headline.mjs ${paths.join(" ")}\``,
   `from results of Lowland ${version} (${kernelVariant} kernels). What was found and what limits it, the exact commands, every seed and the page with all`,
   `tests: [${dirname(path)}](${dirname(path)}).`,
 ].join("\n");
 
-const readme = readFileSync(readmePath, "utf8");
+const readme = readFileSync(README, "utf8");
 const pattern = /<!-- headline -->[\s\S]*<!-- \/headline -->/;
-if (!pattern.test(readme)) throw new Error(`${readmePath} has no <!-- headline --> markers`);
+if (!pattern.test(readme)) throw new Error(`${README} has no <!-- headline --> markers`);
 writeFileSync(
-  readmePath,
+  README,
   readme.replace(pattern, () => `<!-- headline -->\n\n${text}\n\n<!-- /headline -->`),
 );

@@ -137,7 +137,7 @@ function figures({ evaluations, sharpness }) {
     "train loss",
     "test accuracy, %",
     "λ_max",
-    "best hand-designed, %",
+    "hand-designed of the highest test accuracy, %",
   ];
   const limits = [];
   const rows = mine.map(({ task, optimizer, steps, summary }) => {

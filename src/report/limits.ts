@@ -1,5 +1,5 @@
 import { groupBy } from "../evaluation/group.ts";
-import type { Comparison, Results, TuningRecord } from "../evaluation/results.ts";
+import type { Comparison, MetaTrainingRecord, Results, TuningRecord } from "../evaluation/results.ts";
 import { studentQuantile } from "../evaluation/statistics.ts";
 import { parseSpec } from "../spec.ts";
 import { count, listed, percent, plural, significant } from "./format.ts";
@@ -31,24 +31,50 @@ function repetitionsOf({ metaTraining }: Results): string[] {
 /** Settings in which runs may differ and still be of one recipe: what is compared, what repeats it, and what changes no bit. */
 const OF_ONE_RECIPE = new Set(["regularizer", "seed", "tasks", "keepCheckpoints", "activations"]);
 
-/** Where meta-training runs of one source differ in more than is compared, so that the difference may be that. */
+/** Where runs that are compared, or that repeat one another, differ in more than that. */
 function recipesOf({ metaTraining }: Results): string[] {
   return [...groupBy(metaTraining, ({ task }) => task)].flatMap(([task, runs]) => {
-    const fields = unique(runs.flatMap(({ settings }) => Object.keys(settings)));
-    const differences = fields
-      .filter((field) => !OF_ONE_RECIPE.has(field))
-      .flatMap((field) => {
-        const values = groupBy(runs, ({ settings }) => JSON.stringify(settings[field] ?? "none"));
-        if (values.size < 2) return [];
-        const parts = [...values].map(([value, own]) => `${JSON.parse(value)} in ${own.length}`);
-        return [`${field} is ${listed(parts)}`];
-      });
-    return differences.length === 0
-      ? []
-      : [
-          `The ${plural(runs.length, "meta-training run")} on ${task} differ in more than regularizer and seed: ${differences.join("; ")}. What is compared may be that.`,
-        ];
+    const compared = differencesIn(groupBy(runs, ({ metaSeed }) => String(metaSeed)).values());
+    const repeated = differencesIn(groupBy(runs, ({ regularizer }) => parseSpec(regularizer).name).values());
+    const rest = new Set([...repeated].filter((field) => !compared.has(field)));
+    return [
+      ...told(task, runs, compared, "differ in more than the regularizer, and what is compared may be that"),
+      ...told(task, runs, rest, "are repeated with more than another meta-seed"),
+    ];
   });
+}
+
+/** Settings that differ within any of these groups of runs. */
+function differencesIn(groups: Iterable<readonly MetaTrainingRecord[]>): Set<string> {
+  const fields = new Set<string>();
+  for (const runs of groups) {
+    for (const field of runs.flatMap(({ settings }) => Object.keys(settings))) {
+      if (!OF_ONE_RECIPE.has(field) && valuesOf(runs, field).size > 1) fields.add(field);
+    }
+  }
+  return fields;
+}
+
+/** Runs by what a setting is in them. */
+function valuesOf(
+  runs: readonly MetaTrainingRecord[],
+  field: string,
+): ReadonlyMap<string, readonly MetaTrainingRecord[]> {
+  return groupBy(runs, ({ settings }) => String(settings[field] ?? "none"));
+}
+
+function told(
+  task: string,
+  runs: readonly MetaTrainingRecord[],
+  fields: ReadonlySet<string>,
+  fact: string,
+): string[] {
+  if (fields.size === 0) return [];
+  const parts = [...fields].map((field) => {
+    const values = [...valuesOf(runs, field)].map(([value, own]) => `${value} in ${own.length}`);
+    return `${field} is ${listed(values)}`;
+  });
+  return [`Meta-training runs on ${task} ${fact}: ${parts.join("; ")}.`];
 }
 
 /** The effect that a test needs to be decided first, when all are corrected together. */
