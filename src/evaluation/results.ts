@@ -121,6 +121,7 @@ export interface CurvePoint {
   readonly validationAccuracy?: Measured;
 }
 
+/** Means and 95 % intervals of an `EvaluationRecord` over its seeds; those that diverged are counted and left out. */
 export interface EvaluationSummary {
   readonly seeds: number;
   readonly diverged: number;
@@ -138,6 +139,7 @@ export interface SharpnessRecord {
   readonly summary: SharpnessSummary;
 }
 
+/** What was measured around the point that one seed reached; null where it diverged. */
 export interface SharpnessSeed {
   readonly seed: number;
   readonly loss: Measured;
@@ -178,6 +180,7 @@ export interface AtLossRecord {
   readonly summary: AtLossSummary;
 }
 
+/** What was measured where one seed's loss was first seen below a value. */
 export interface AtLossSeed extends SharpnessSeed {
   /** Null where the run never got there. */
   readonly step: number | null;
@@ -202,6 +205,7 @@ export interface RadiusMeasures {
   readonly curvatureGap: Measured;
 }
 
+/** Means and 95 % intervals of a `SharpnessRecord` over its seeds. */
 export interface SharpnessSummary {
   readonly seeds: number;
   readonly diverged: number;
@@ -214,10 +218,12 @@ export interface SharpnessSummary {
   readonly smallestEigenvalues?: readonly Estimate[];
 }
 
+/** Means and 95 % intervals of `RadiusMeasures` over seeds. */
 export type RadiusSummary = { readonly radius: number } & {
   readonly [measure in RadiusMeasure]: Estimate;
 };
 
+/** A measure taken at a radius. */
 export type RadiusMeasure = Exclude<keyof RadiusMeasures, "radius">;
 
 /** Every measure taken at a radius. */

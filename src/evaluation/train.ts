@@ -57,6 +57,9 @@ export function runKeys(seed: number): { init: ReturnType<typeof key>; batches: 
  * @param at called with the parameters reached at every step in `steps`; they must not be changed
  * @param watch called with the parameters at every step, the last included; they must not be changed
  * @param onProgress called now and then with the steps done; awaited, so that signals get through
+ * @example
+ * const run = await trainRun(await loadTask("mnist/mlp"), await loadMethod("adam:lr=0.01"), { steps: [100], seed: 0 });
+ * run.milestones[0].testAccuracy; // a share: 0.88
  */
 export async function trainRun(
   task: Task,

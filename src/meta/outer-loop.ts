@@ -112,6 +112,11 @@ function drawInstance(config: MetaConfig, number: number): Instance {
  * @param onStep called after every outer step with the new state; a checkpoint is due where `record.validation` is set
  * @returns the last state
  * @throws {LowlandError} E_DIVERGED after `patience` outer steps in a row without a usable window
+ * @example
+ * const config = resolveMetaConfig({ tasks: ["synthetic-digits/mlp"], regularizer: "sam:rho=0.05" });
+ * const executor = await openExecutor(config, { threads: 2 });
+ * const state = await metaTrain(config, executor, initialState(config, lstm()));
+ * await executor.close(); // `runMetaTraining` does all this in a run directory
  */
 export async function metaTrain(
   config: MetaConfig,

@@ -145,6 +145,11 @@ export interface AdamOptions {
 /**
  * Adam: m ← b1·m + (1−b1)·g; v ← b2·v + (1−b2)·g²; w ← w − lr·m̂/(√v̂ + ε), m̂ = m/(1−b1^t), v̂ = v/(1−b2^t).
  * (Kingma & Ba, 2015.)
+ *
+ * @example
+ * const optimizer = adam({ lr: 0.01 });
+ * const state = optimizer.init(layout);
+ * optimizer.step(params, gradient, state); // params changes in place
  */
 export function adam({ lr = 0.001, b1 = 0.9, b2 = 0.999, eps = 1e-8 }: AdamOptions = {}): Optimizer {
   return adamFamily("adam", { lr, b1, b2, eps }, 0);

@@ -4,15 +4,18 @@ export type TensorData = Float64Array | Float32Array | Uint32Array | Int32Array 
 
 export type Dtype = "F64" | "F32" | "U32" | "I32" | "U8";
 
+/** A tensor to be stored: row-major data and their shape. */
 export interface Tensor {
   readonly shape: readonly number[];
   readonly data: TensorData;
 }
 
+/** A tensor as it was read. */
 export interface DecodedTensor extends Tensor {
   readonly dtype: Dtype;
 }
 
+/** What a `.safetensors` file holds. */
 export interface Safetensors {
   readonly tensors: Map<string, DecodedTensor>;
   readonly metadata: Record<string, string>;

@@ -111,6 +111,11 @@ export function fingerprintsOf(tasks: readonly string[]): Record<string, string>
  * `Task` or a function returning one as default or as `task`.
  *
  * @throws {LowlandError} E_CONFIG for an unknown name, with a suggestion; E_DATA when the dataset is missing or damaged
+ * @example
+ * const task = await loadTask("synthetic-digits/mlp");
+ * const [params, gradient] = [new Float32Array(task.layout.size), new Float32Array(task.layout.size)];
+ * task.init(key(0), params);
+ * const loss = task.objective().lossAndGradient(params, key(1), gradient); // key(1) draws the minibatch
  */
 export async function loadTask(name: string, options: StoreOptions = {}): Promise<Task> {
   const { path } = parseSpec(name);
