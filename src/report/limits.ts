@@ -38,8 +38,12 @@ function recipesOf({ metaTraining }: Results): string[] {
     const repeated = differencesIn(groupBy(runs, ({ regularizer }) => parseSpec(regularizer).name).values());
     const rest = new Set([...repeated].filter((field) => !compared.has(field)));
     return [
-      ...told(task, runs, compared, "differ in more than the regularizer, and what is compared may be that"),
-      ...told(task, runs, rest, "are repeated with more than another meta-seed"),
+      ...told(
+        `Meta-training runs on ${task} differ in more than the regularizer, and what is compared may be that`,
+        runs,
+        compared,
+      ),
+      ...told(`Repetitions of meta-training on ${task} differ in more than the meta-seed`, runs, rest),
     ];
   });
 }
@@ -63,18 +67,13 @@ function valuesOf(
   return groupBy(runs, ({ settings }) => String(settings[field] ?? "none"));
 }
 
-function told(
-  task: string,
-  runs: readonly MetaTrainingRecord[],
-  fields: ReadonlySet<string>,
-  fact: string,
-): string[] {
+function told(fact: string, runs: readonly MetaTrainingRecord[], fields: ReadonlySet<string>): string[] {
   if (fields.size === 0) return [];
   const parts = [...fields].map((field) => {
     const values = [...valuesOf(runs, field)].map(([value, own]) => `${value} in ${own.length}`);
     return `${field} is ${listed(values)}`;
   });
-  return [`Meta-training runs on ${task} ${fact}: ${parts.join("; ")}.`];
+  return [`${fact}: ${parts.join("; ")} of ${plural(runs.length, "run")}.`];
 }
 
 /** The effect that a test needs to be decided first, when all are corrected together. */
