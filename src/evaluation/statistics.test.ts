@@ -146,6 +146,7 @@ describe("estimate", () => {
       low: expect.closeTo(-7.92063, 5),
       high: expect.closeTo(16.58729, 5),
     });
+    expect(estimate([0.1, 0.1, 0.9], { within: [0, 1] })).toMatchObject({ low: 0, high: 1 });
     expect(estimate([4])).toEqual({ mean: 4, sd: null, low: null, high: null, count: 1 });
     expect(estimate([null])).toEqual({ mean: null, sd: null, low: null, high: null, count: 0 });
   });

@@ -38,6 +38,8 @@ const ROUNDING = 1e-12;
 /** Fewest values that a bootstrap makes an interval of; of four, the interval is hardly more than [smallest, largest]. */
 const BOOTSTRAP_FROM = 5;
 
+const EVERYWHERE = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const;
+
 /** Σx / n; NaN for no value. */
 export function mean(values: readonly number[]): number {
   let sum = 0;
@@ -110,17 +112,30 @@ export function studentInterval(values: readonly number[], confidence = 0.95): [
   return [center - margin, center + margin];
 }
 
-/** Mean, spread and interval of the finite values: the bootstrap's, below five values Student's. */
+/**
+ * Mean, spread and interval of the finite values: the bootstrap's, below five values Student's.
+ *
+ * @param options.within what a mean can be at all, for an interval to stay within: an accuracy is 0 to 1
+ */
 export function estimate(
   values: readonly (number | null | undefined)[],
-  options: { seed?: number } = {},
+  {
+    within: [least, most] = EVERYWHERE,
+    ...options
+  }: { seed?: number; within?: readonly [number, number] } = {},
 ): Estimate {
   const finite = values.filter((value) => typeof value === "number" && Number.isFinite(value)) as number[];
   const count = finite.length;
   if (count === 0) return { mean: null, sd: null, low: null, high: null, count };
   if (count === 1) return { mean: finite[0]!, sd: null, low: null, high: null, count };
   const [low, high] = count < BOOTSTRAP_FROM ? studentInterval(finite) : bootstrapInterval(finite, options);
-  return { mean: mean(finite), sd: standardDeviation(finite), low, high, count };
+  return {
+    mean: mean(finite),
+    sd: standardDeviation(finite),
+    low: Math.max(low, least),
+    high: Math.min(high, most),
+    count,
+  };
 }
 
 /**

@@ -12,6 +12,8 @@ import { estimate } from "./statistics.ts";
 const hasDiverged = (seeds: readonly { diverged?: boolean }[]): number =>
   seeds.filter((seed) => seed.diverged === true).length;
 
+const NOT_NEGATIVE = { within: [0, Number.POSITIVE_INFINITY] } as const;
+
 /** Means and 95 % intervals of an `EvaluationRecord` over its seeds. */
 export function summarizeEvaluation(seeds: readonly EvaluationSeed[]): EvaluationSummary {
   const classified = seeds.some((seed) => seed.testAccuracy !== undefined);
@@ -20,7 +22,12 @@ export function summarizeEvaluation(seeds: readonly EvaluationSeed[]): Evaluatio
     diverged: hasDiverged(seeds),
     trainLoss: estimate(seeds.map((seed) => seed.trainLoss)),
     testLoss: estimate(seeds.map((seed) => seed.testLoss)),
-    ...(classified && { testAccuracy: estimate(seeds.map((seed) => seed.testAccuracy)) }),
+    ...(classified && {
+      testAccuracy: estimate(
+        seeds.map((seed) => seed.testAccuracy),
+        { within: [0, 1] },
+      ),
+    }),
   };
 }
 
@@ -33,17 +40,24 @@ export function summarizeSharpness(seeds: readonly SharpnessSeed[]): SharpnessSu
     seeds: seeds.length,
     diverged: hasDiverged(seeds),
     loss: estimate(seeds.map((seed) => seed.loss)),
-    gradientNorm: estimate(seeds.map((seed) => seed.gradientNorm)),
+    gradientNorm: estimate(
+      seeds.map((seed) => seed.gradientNorm),
+      NOT_NEGATIVE,
+    ),
     topEigenvalue: estimate(seeds.map((seed) => seed.topEigenvalue)),
     radii: radii.map((radius) => {
       const at = seeds.map((seed) => seed.radii.find((measures) => measures.radius === radius));
-      const over = (measure: RadiusMeasure) => estimate(at.map((measures) => measures?.[measure]));
+      const over = (measure: RadiusMeasure, options = {}) =>
+        estimate(
+          at.map((measures) => measures?.[measure]),
+          options,
+        );
       return {
         radius,
         maxLoss: over("maxLoss"),
         surrogateGap: over("surrogateGap"),
         oneStepGap: over("oneStepGap"),
-        maxGradientNorm: over("maxGradientNorm"),
+        maxGradientNorm: over("maxGradientNorm", NOT_NEGATIVE),
         curvatureGap: over("curvatureGap"),
       };
     }),

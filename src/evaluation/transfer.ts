@@ -48,7 +48,8 @@ export function transferMatrix(records: ComparedRecords, lineages: readonly Line
         return own === undefined ? [] : [{ own, base: plain[i] === undefined ? undefined : of(plain[i]) }];
       });
       if (repetitions.length === 0) return [];
-      const value = estimate(seedMeans(repetitions.map(({ own }) => own)));
+      const within = where.measure === "testAccuracy" ? { within: [0, 1] as const } : {};
+      const value = estimate(seedMeans(repetitions.map(({ own }) => own)), within);
       const change = regularizer === "none" ? undefined : changeOf(where.measure, repetitions);
       return [{ source, regularizer, ...where, value, ...(change && { change }) }];
     });
