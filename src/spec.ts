@@ -263,12 +263,45 @@ function readSetting(text: string, parameter: Parameter): SettingValue | undefin
   if (typeof parameter.default === "boolean") {
     return text === "true" ? true : text === "false" ? false : undefined;
   }
-  const { min, exclusiveMin, max, integer } = parameter as NumberParameter;
   const value = parseNumber(text);
-  if (value === undefined || (integer && !Number.isSafeInteger(value))) return undefined;
-  if (min !== undefined && value < min) return undefined;
-  if (exclusiveMin !== undefined && value <= exclusiveMin) return undefined;
-  return max !== undefined && value > max ? undefined : value;
+  return value !== undefined && accepts(value, parameter as NumberParameter) ? value : undefined;
+}
+
+/** Whether a number is one that a parameter may be. */
+function accepts(value: number, { min, exclusiveMin, max, integer }: NumberParameter): boolean {
+  if (!Number.isFinite(value) || (integer && !Number.isSafeInteger(value))) return false;
+  if (min !== undefined && value < min) return false;
+  if (exclusiveMin !== undefined && value <= exclusiveMin) return false;
+  return max === undefined || value <= max;
+}
+
+/**
+ * Fills in defaults and refuses what cannot be, for what is built in code rather than by a spec string.
+ *
+ * @param owner whose settings they are, for messages: "optimizer adam"
+ * @throws E_CONFIG if a name is unknown, or a value is not a finite number within its range.
+ */
+export function settle<const P extends Readonly<Record<string, NumberParameter>>>(
+  owner: string,
+  parameters: P,
+  options: Readonly<Record<string, number | undefined>>,
+): Settings<P> {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(parameters, name)) {
+      throw new LowlandError("E_CONFIG", unknown(`setting of ${owner}`, name, Object.keys(parameters)));
+    }
+  }
+  const entries = Object.entries(parameters).map(([name, parameter]) => {
+    const value = options[name] ?? parameter.default;
+    if (!accepts(value, parameter)) {
+      throw new LowlandError(
+        "E_CONFIG",
+        `${name} of ${owner} must be ${describeRange(parameter)}, not ${value}; correct it`,
+      );
+    }
+    return [name, value] as const;
+  });
+  return Object.fromEntries(entries) as Settings<P>;
 }
 
 /** Says that a word is none of the candidates, with the nearest one and the list: the text of an error. */

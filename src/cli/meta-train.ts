@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { MetaConfig } from "../meta/config.ts";
@@ -109,8 +108,8 @@ export const metaTrain: Command<CliContext> = buildCommand({
   },
   async func(this: CliContext, flags: MetaTrainFlags): Promise<void> {
     const { runMetaTraining } = await import("../meta/run.ts");
-    const { isRunDirectory, isStillborn } = await import("../runs/run-directory.ts");
-    const resume = flags.resume && isRunDirectory(flags.out) && !isStillborn(flags.out);
+    const { holdsRun, latestCheckpoint } = await import("../runs/run-directory.ts");
+    const resume = flags.resume && holdsRun(flags.out);
     if (flags.resume && flags.force) {
       throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
     }
@@ -120,7 +119,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
       unit: "outer steps",
       total: config.outerSteps,
       stream: this.stderr,
-      ...(resume && { start: startOf(flags.out) }),
+      ...(resume && { start: latestCheckpoint(flags.out)?.step ?? 0 }),
     });
     let result: MetaRunResult;
     try {
@@ -249,14 +248,4 @@ async function readConfig(path: string): Promise<object> {
     throw new LowlandError("E_CONFIG", `${path} holds no settings; write lines like "outerSteps: 500"`);
   }
   return parsed;
-}
-
-/** Outer steps done before, for the rate of a resumed run. */
-function startOf(out: string): number {
-  try {
-    const name = readFileSync(`${out}/checkpoints/latest`, "utf8");
-    return Number(/step-(\d+)/.exec(name)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }

@@ -56,15 +56,19 @@ async function inline(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const runner = openJobRunner(store);
-  for (const job of jobs) {
-    signal?.throwIfAborted();
-    const where = `${job.spec} on ${job.task}, seed ${job.seed}`;
-    keep(
-      await runner.run(job, {
-        ...(onProgress && { onProgress: (part, note) => onProgress(part, `${where}: ${note}`) }),
-        ...(signal && { signal }),
-      }),
-    );
+  try {
+    for (const job of jobs) {
+      signal?.throwIfAborted();
+      const where = `${job.spec} on ${job.task}, seed ${job.seed}`;
+      keep(
+        await runner.run(job, {
+          ...(onProgress && { onProgress: (part, note) => onProgress(part, `${where}: ${note}`) }),
+          ...(signal && { signal }),
+        }),
+      );
+    }
+  } finally {
+    await runner.close();
   }
 }
 

@@ -67,6 +67,8 @@ export interface JobRunner {
     job: Job,
     options?: { onProgress?: (fraction: number, note: string) => void; signal?: AbortSignal },
   ): Promise<JobResult>;
+  /** Closes the tasks. */
+  close(): Promise<void>;
 }
 
 /** Opens a runner; see `JobRunner`. */
@@ -130,6 +132,12 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
         sharpness,
         ...(job.sharpness?.atLoss && { atLoss }),
       };
+    },
+    async close() {
+      for (const opened of await Promise.allSettled(tasks.values())) {
+        if (opened.status === "fulfilled") opened.value.close?.();
+      }
+      tasks.clear();
     },
   };
 }

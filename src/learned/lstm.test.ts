@@ -168,6 +168,15 @@ describe("lstm backward through a window", () => {
     expect(new Float32Array(recomputed)).toEqual(new Float32Array(stored));
   });
 
+  it("refuses settings out of their range", () => {
+    expect(() => lstm({ k: 2.5 })).toThrow(
+      "k of learned optimizer lstm must be an integer ≥ 1 and ≤ 20, not 2.5",
+    );
+    expect(() => lstm({ hidden: 0 })).toThrow("hidden of learned optimizer lstm");
+    expect(() => lstm({ scale: -1 })).toThrow("scale of learned optimizer lstm must be a number > 0");
+    expect(() => lstm({ hidden: 6 })).toThrow("no multiple of 4");
+  });
+
   it("refuses to go backward before the window is full", () => {
     const learned = lstm(settings);
     const unroll = learned.unroll({ size: 16, window: 3, arena });

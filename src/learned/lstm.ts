@@ -6,7 +6,7 @@ import { inKernelMemory } from "../kernels/vector.ts";
 import { power } from "../optimizers/reference.ts";
 import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
 import { foldIn, truncatedNormal } from "../random/key.ts";
-import type { Settings } from "../spec.ts";
+import { type Settings, settle } from "../spec.ts";
 import type { LearnedOptimizer, Unroll } from "./types.ts";
 
 /** Settings of the LSTM optimizer, with the defaults of the literature. */
@@ -60,16 +60,12 @@ export function lstmLayout(hidden: number): Layout {
  *
  * Initial weights and biases are truncated normal with σ = 1/√(fan-in); H = 20 has 5,141 weights.
  *
- * @throws {LowlandError} E_CONFIG if `hidden` is not a multiple of 4
+ * @throws {LowlandError} E_CONFIG if a setting is out of range, or `hidden` not a multiple of 4
  * @see Andrychowicz et al., "Learning to learn by gradient descent by gradient descent", 2016
  * @see Sahoo & Krishnan, "Learning Regularizers: Learning Optimizers that can Regularize", 2025
  */
-export function lstm({
-  hidden = lstmParameters.hidden.default,
-  k = lstmParameters.k.default,
-  scale = lstmParameters.scale.default,
-  outputInit = lstmParameters.outputInit.default,
-}: Partial<Settings<typeof lstmParameters>> = {}): LearnedOptimizer {
+export function lstm(options: Partial<Settings<typeof lstmParameters>> = {}): LearnedOptimizer {
+  const { hidden, k, scale, outputInit } = settle("learned optimizer lstm", lstmParameters, options);
   if (hidden % 4 !== 0) {
     throw new LowlandError(
       "E_CONFIG",
@@ -147,8 +143,8 @@ export function lstm({
       });
     },
 
-    optimizer(metaParams): Optimizer {
-      const weights = openWeights(openArena());
+    optimizer(metaParams, kept = openArena()): Optimizer {
+      const weights = openWeights(kept);
       weights.load(metaParams);
       let inside: { params: Float32Array; gradient: Float32Array } | undefined;
       return {
@@ -174,8 +170,7 @@ export function lstm({
             return;
           }
           if (inside?.params.length !== params.length) {
-            const arena = openArena();
-            inside = { params: arena.float32(params.length), gradient: arena.float32(params.length) };
+            inside = { params: kept.float32(params.length), gradient: kept.float32(params.length) };
           }
           inside.params.set(params);
           inside.gradient.set(gradient);

@@ -32,8 +32,8 @@ export interface LearnedOptimizer {
   readonly layout: Layout;
   /** Draws initial meta-parameters. */
   init(key: Key, metaParams: Vector): void;
-  /** The optimizer that these meta-parameters define, for use. */
-  optimizer(metaParams: Float32Array): Optimizer;
+  /** The optimizer that these meta-parameters define, for use; what it keeps is freed with the arena, if one is given. */
+  optimizer(metaParams: Float32Array, arena?: Arena): Optimizer;
   /** Prepares windows of `window` steps for `size` parameters. */
   unroll(options: { size: number; window: number; activations?: Activations; arena: Arena }): Unroll;
 }

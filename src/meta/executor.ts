@@ -23,6 +23,6 @@ export function inlineExecutor(runner: WindowRunner): Executor {
       instances.map((instance) => runner.window(metaParams, instance)),
     validations: async (metaParams, requests) =>
       requests.map((request) => runner.validate(metaParams, request)),
-    close: async () => {},
+    close: async () => runner.close(),
   };
 }

@@ -7,6 +7,7 @@ import type { Optimizer } from "../optimizers/types.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
 import { loadTask } from "../tasks/registry.ts";
+import type { Task } from "../tasks/types.ts";
 import type { MetaConfig } from "./config.ts";
 import { openWindowRunner, type WindowRunner } from "./window.ts";
 
@@ -35,13 +36,13 @@ export function outerOptimizerOf(
   return buildSpec(formatSpec({ name, settings: { ...settings, lr } }), "outer optimizer", optimizers);
 }
 
-/** Loads what a configuration names and opens a runner for it in this thread. */
+/** Loads what a configuration names and opens a runner for it in this thread; closing it closes the tasks. */
 export async function openRunnerOf(config: MetaConfig, options: StoreOptions = {}): Promise<WindowRunner> {
   const learned = learnedOf(config);
   const regularizer = await loadRegularizer(config.regularizer);
-  const tasks = [];
+  const tasks: Task[] = [];
   for (const name of config.tasks) tasks.push(await loadTask(name, options));
-  return openWindowRunner({
+  const runner = openWindowRunner({
     tasks,
     learned,
     regularizer: regularizer.apply,
@@ -49,4 +50,11 @@ export async function openRunnerOf(config: MetaConfig, options: StoreOptions = {
     metaLossBatch: config.metaLossBatch,
     activations: config.activations,
   });
+  return {
+    ...runner,
+    close() {
+      runner.close();
+      for (const task of tasks) task.close?.();
+    },
+  };
 }

@@ -27,6 +27,8 @@ export interface WindowRunner {
   window(metaParams: Float32Array, instance: Instance): WindowResult;
   /** Trains from scratch with the optimizer φ for `steps` steps and evaluates on the meta-validation split. */
   validate(metaParams: Float32Array, options: { task: number; key: Key; steps: number }): ValidationResult;
+  /** Frees its buffers; they are opened again when it is used again. */
+  close(): void;
 }
 
 /** Keys of one instance: its initial parameters, its minibatches, and the fresh minibatches of the meta-loss. */
@@ -115,7 +117,7 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
       const arena = openArena();
       try {
         task.init(keys.init, params);
-        const optimizer = learned.optimizer(metaParams);
+        const optimizer = learned.optimizer(metaParams, arena);
         for (const vector of Object.values(state.vectors)) vector.fill(0);
         const fresh: OptimizerState = { step: 0, vectors: state.vectors };
         let sum = 0;
@@ -129,10 +131,17 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
         arena.close();
       }
     },
+
+    close() {
+      for (const { arena } of opened.values()) arena.close();
+      opened.clear();
+    },
   };
 }
 
 interface OpenTask {
+  /** Holds everything below. */
+  readonly arena: Arena;
   readonly task: Task;
   readonly plain: ReturnType<typeof countGradients>;
   readonly regularized: Objective;
@@ -151,8 +160,9 @@ function openTask(task: Task, settings: WindowSettings): OpenTask {
   const { size } = task.layout;
   const plain = countGradients(task.objective("train"));
   const params = arena.float32(size);
-  const state = learned.optimizer(new Float32Array(learned.layout.size)).init(task.layout, arena);
+  const state = learned.optimizer(new Float32Array(learned.layout.size), arena).init(task.layout, arena);
   return {
+    arena,
     task,
     plain,
     regularized: settings.regularizer(plain),

@@ -3,6 +3,14 @@ import type { Arena } from "../kernels/memory.ts";
 import { kernels, openArena } from "../kernels/module.ts";
 import type { Layout, Vector } from "../kernels/types.ts";
 import { inKernelMemory } from "../kernels/vector.ts";
+import { type Settings, settle } from "../spec.ts";
+import {
+  adamParameters,
+  adamwParameters,
+  momentumParameters,
+  rmspropParameters,
+  sgdParameters,
+} from "./parameters.ts";
 import * as reference from "./reference.ts";
 import type { Optimizer, OptimizerState } from "./types.ts";
 
@@ -32,7 +40,8 @@ function onKernels(name: string, params: Vector, gradient: Vector, ...state: Vec
  *
  * @param lr learning rate
  */
-export function sgd({ lr = 0.1 }: { lr?: number } = {}): Optimizer {
+export function sgd(options: Partial<Settings<typeof sgdParameters>> = {}): Optimizer {
+  const { lr } = settle("optimizer sgd", sgdParameters, options);
   return momentumFamily("sgd", { lr }, { lr, momentum: 0, nesterov: false });
 }
 
@@ -42,7 +51,8 @@ export function sgd({ lr = 0.1 }: { lr?: number } = {}): Optimizer {
  * @param lr learning rate
  * @param momentum μ
  */
-export function momentum({ lr = 0.1, momentum = 0.9 }: { lr?: number; momentum?: number } = {}): Optimizer {
+export function momentum(options: Partial<Settings<typeof momentumParameters>> = {}): Optimizer {
+  const { lr, momentum } = settle("optimizer momentum", momentumParameters, options);
   return momentumFamily("momentum", { lr, momentum }, { lr, momentum, nesterov: false });
 }
 
@@ -52,7 +62,8 @@ export function momentum({ lr = 0.1, momentum = 0.9 }: { lr?: number; momentum?:
  * @param lr learning rate
  * @param momentum μ
  */
-export function nesterov({ lr = 0.1, momentum = 0.9 }: { lr?: number; momentum?: number } = {}): Optimizer {
+export function nesterov(options: Partial<Settings<typeof momentumParameters>> = {}): Optimizer {
+  const { lr, momentum } = settle("optimizer nesterov", momentumParameters, options);
   return momentumFamily("nesterov", { lr, momentum }, { lr, momentum, nesterov: true });
 }
 
@@ -100,15 +111,8 @@ function momentumFamily(
  * @param decay d
  * @param eps ε
  */
-export function rmsprop({
-  lr = 0.001,
-  decay = 0.9,
-  eps = 1e-8,
-}: {
-  lr?: number;
-  decay?: number;
-  eps?: number;
-} = {}): Optimizer {
+export function rmsprop(options: Partial<Settings<typeof rmspropParameters>> = {}): Optimizer {
+  const { lr, decay, eps } = settle("optimizer rmsprop", rmspropParameters, options);
   return {
     name: "rmsprop",
     settings: { lr, decay, eps },
@@ -131,16 +135,8 @@ export function rmsprop({
   };
 }
 
-/** Settings of Adam and AdamW. */
-export interface AdamOptions {
-  /** Learning rate. */
-  readonly lr?: number;
-  /** Decay of the first moment. */
-  readonly b1?: number;
-  /** Decay of the second moment. */
-  readonly b2?: number;
-  readonly eps?: number;
-}
+/** Settings of Adam: `lr`, `b1`, `b2`, `eps`. */
+export type AdamOptions = Partial<Settings<typeof adamParameters>>;
 
 /**
  * Adam: m ← b1·m + (1−b1)·g; v ← b2·v + (1−b2)·g²; w ← w − lr·m̂/(√v̂ + ε), m̂ = m/(1−b1^t), v̂ = v/(1−b2^t).
@@ -151,21 +147,16 @@ export interface AdamOptions {
  * const state = optimizer.init(layout);
  * optimizer.step(params, gradient, state); // params changes in place
  */
-export function adam({ lr = 0.001, b1 = 0.9, b2 = 0.999, eps = 1e-8 }: AdamOptions = {}): Optimizer {
-  return adamFamily("adam", { lr, b1, b2, eps }, 0);
+export function adam(options: AdamOptions = {}): Optimizer {
+  return adamFamily("adam", settle("optimizer adam", adamParameters, options), 0);
 }
 
 /**
  * AdamW: Adam with decoupled weight decay, w ← w·(1 − lr·decay) − lr·m̂/(√v̂ + ε). (Loshchilov & Hutter, 2019.)
  */
-export function adamw({
-  lr = 0.001,
-  b1 = 0.9,
-  b2 = 0.999,
-  eps = 1e-8,
-  decay = 0.01,
-}: AdamOptions & { decay?: number } = {}): Optimizer {
-  return adamFamily("adamw", { lr, b1, b2, eps, decay }, decay);
+export function adamw(options: Partial<Settings<typeof adamwParameters>> = {}): Optimizer {
+  const settings = settle("optimizer adamw", adamwParameters, options);
+  return adamFamily("adamw", settings, settings.decay);
 }
 
 function adamFamily(

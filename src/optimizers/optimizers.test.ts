@@ -7,6 +7,7 @@ import { buildSpec } from "../spec.ts";
 import { adam, adamw, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
 import { power } from "./reference.ts";
 import { optimizers } from "./registry.ts";
+import { soap } from "./soap.ts";
 import type { Optimizer } from "./types.ts";
 
 const STEPS = 7;
@@ -139,6 +140,17 @@ describe.each(definitions)("%s", (_name, optimizer, definition) => {
 });
 
 describe("optimizers", () => {
+  it("refuse settings out of their range in code as in a spec string", () => {
+    expect(() => adam({ lr: -1 })).toThrow("lr of optimizer adam must be a number ≥ 0, not -1");
+    expect(() => momentum({ momentum: Number.NaN })).toThrow("momentum of optimizer momentum");
+    expect(() => soap({ frequency: 2.5 })).toThrow(
+      "frequency of optimizer soap must be an integer ≥ 1, not 2.5",
+    );
+    expect(() => adamw({ learningRate: 1 } as object)).toThrow(
+      'unknown setting of optimizer adamw "learningRate"',
+    );
+  });
+
   it("are built from spec strings with the defaults that are listed", () => {
     for (const [name, entry] of Object.entries(optimizers)) {
       const defaults = Object.entries(entry.parameters).map(([key, parameter]) => [key, parameter.default]);

@@ -1,25 +1,13 @@
 import { LowlandError } from "../errors.ts";
 import { openArena } from "../kernels/module.ts";
 import { diagonalize } from "../kernels/symmetric.ts";
+import { type Settings, settle } from "../spec.ts";
+import { soapParameters } from "./parameters.ts";
 import { power } from "./reference.ts";
 import type { Optimizer, OptimizerState } from "./types.ts";
 
-/** Settings of SOAP. */
-export interface SoapOptions {
-  /** Learning rate. */
-  readonly lr?: number;
-  /** Decay of the first moment. */
-  readonly b1?: number;
-  /** Decay of the second moment, in the eigenbasis. */
-  readonly b2?: number;
-  /** Decay of the two covariances of a matrix. */
-  readonly decay?: number;
-  /** Steps between two eigendecompositions. */
-  readonly frequency?: number;
-  /** Sides longer than this keep their axes. */
-  readonly maxDimension?: number;
-  readonly eps?: number;
-}
+/** Settings of SOAP: `lr`, `b1`, `b2`, `decay`, `frequency`, `maxDimension`, `eps`. */
+export type SoapOptions = Partial<Settings<typeof soapParameters>>;
 
 /** One slot as a matrix, with its parts of the state: views of the state's vectors. */
 interface Block {
@@ -48,18 +36,12 @@ interface Side {
  *
  * @see Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024
  */
-export function soap({
-  lr = 0.003,
-  b1 = 0.95,
-  b2 = 0.95,
-  decay = 0.95,
-  frequency = 10,
-  maxDimension = 256,
-  eps = 1e-8,
-}: SoapOptions = {}): Optimizer {
+export function soap(options: SoapOptions = {}): Optimizer {
+  const settings = settle("optimizer soap", soapParameters, options);
+  const { lr, b1, b2, decay, frequency, maxDimension, eps } = settings;
   return {
     name: "soap",
-    settings: { lr, b1, b2, decay, frequency, maxDimension, eps },
+    settings,
     init(layout, arena = openArena()) {
       const shapes = layout.slots.flatMap(({ shape }) => {
         const cols = shape.at(-1) ?? 1;

@@ -1,8 +1,8 @@
 import type { Layout, Vector } from "../kernels/types.ts";
+import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
-import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `asam`. */
@@ -26,7 +26,7 @@ const EPSILON = 1e-16;
  * @see Kwon et al., "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning", 2021
  */
 export function asam(options: Partial<Settings<typeof asamParameters>> = {}): Regularizer {
-  const settings = settle("asam", asamParameters, options);
+  const settings = settle("regularizer asam", asamParameters, options);
   const { rho, eta } = settings;
   return {
     name: "asam",

@@ -1,9 +1,9 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
+import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
-import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `gam-fd`. */
@@ -28,7 +28,7 @@ export const gamFdParameters = {
  * @see Zhang et al., "Gradient Norm Aware Minimization Seeks First-Order Flatness and Improves Generalization", 2023, released code
  */
 export function gamFd(options: Partial<Settings<typeof gamFdParameters>> = {}): Regularizer {
-  const settings = settle("gam-fd", gamFdParameters, options);
+  const settings = settle("regularizer gam-fd", gamFdParameters, options);
   const { rho, rhoPrime, beta, alpha, gamma } = settings;
   return {
     name: "gam-fd",

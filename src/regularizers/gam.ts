@@ -1,10 +1,10 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, norm } from "../kernels/vector.ts";
+import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { hessianVectorProducts } from "./hvp.ts";
 import { withScratch } from "./scratch.ts";
-import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `gam`. */
@@ -25,7 +25,7 @@ export const gamParameters = {
  * @see Zhang et al., "Gradient Norm Aware Minimization Seeks First-Order Flatness and Improves Generalization", 2023
  */
 export function gam(options: Partial<Settings<typeof gamParameters>> = {}): Regularizer {
-  const settings = settle("gam", gamParameters, options);
+  const settings = settle("regularizer gam", gamParameters, options);
   const { rho, alpha } = settings;
   return {
     name: "gam",

@@ -1,9 +1,9 @@
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
+import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
-import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `gsam`. */
@@ -24,7 +24,7 @@ export const gsamParameters = {
  * @see Zhuang et al., "Surrogate Gap Minimization Improves Sharpness-Aware Training", 2022
  */
 export function gsam(options: Partial<Settings<typeof gsamParameters>> = {}): Regularizer {
-  const settings = settle("gsam", gsamParameters, options);
+  const settings = settle("regularizer gsam", gsamParameters, options);
   const { rho, alpha } = settings;
   return {
     name: "gsam",

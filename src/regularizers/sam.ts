@@ -1,8 +1,8 @@
 import { addScaled } from "../kernels/vector.ts";
+import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { withScratch } from "./scratch.ts";
-import { type Settings, settle } from "./settings.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `sam`. */
@@ -23,7 +23,7 @@ export const samParameters = {
  * @see Foret et al., "Sharpness-Aware Minimization for Efficiently Improving Generalization", 2021
  */
 export function sam(options: Partial<Settings<typeof samParameters>> = {}): Regularizer {
-  const settings = settle("sam", samParameters, options);
+  const settings = settle("regularizer sam", samParameters, options);
   const { rho } = settings;
   return {
     name: "sam",

@@ -4,9 +4,8 @@ import { LowlandError } from "../errors.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import { decodeCheckpoint } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
-import { readTextIfAny } from "../runs/files.ts";
 import { readMetrics } from "../runs/metrics.ts";
-import { isRunDirectory, readRun } from "../runs/run-directory.ts";
+import { isRunDirectory, latestCheckpoint, readRun } from "../runs/run-directory.ts";
 
 /** Points a meta-loss curve keeps, at most. */
 const CURVE_POINTS = 200;
@@ -29,10 +28,16 @@ interface Metric {
   readonly validation?: { readonly loss: number | null; readonly accuracy?: number };
 }
 
-/** What a report says of a meta-training run, from its files. */
+/** What a report says of a meta-training run, from its files. Throws E_RUN if it has no checkpoint yet. */
 export function recordOf(name: string, path: string, config: MetaConfig): MetaTrainingRecord {
-  const latest = join(path, "checkpoints", (readTextIfAny(join(path, "checkpoints", "latest")) ?? "").trim());
-  const { state } = decodeCheckpoint(readFileSync(latest), latest);
+  const latest = latestCheckpoint(path);
+  if (latest === undefined) {
+    throw new LowlandError(
+      "E_RUN",
+      `${path} has no checkpoint yet; let it come to its first, or leave it out`,
+    );
+  }
+  const { state } = decodeCheckpoint(readFileSync(latest.path), latest.path);
   const metrics = readMetrics(join(path, "metrics.jsonl")) as unknown as readonly Metric[];
   // means over stretches, so that the phases of a run (its first windows, its last ones) do not alternate
   const stretch = Math.max(config.horizon / config.truncation, Math.ceil(metrics.length / CURVE_POINTS));

@@ -8,7 +8,8 @@ import { encodeWeights, learnedSpec, readWeights } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { hasEnded, runMetaTraining } from "../meta/run.ts";
 import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
-import { isRunDirectory, isStillborn } from "../runs/run-directory.ts";
+import { holdsRun } from "../runs/run-directory.ts";
+import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import { learnedName, lineageOf, slug } from "./names.ts";
 import type { PlannedMetaRun } from "./plan.ts";
@@ -39,7 +40,7 @@ export async function metaTrainIn(
   name: string,
   { threads, command, onProgress, signal, ...store }: MetaTrainOptions,
 ): Promise<void> {
-  const started = isRunDirectory(path) && !isStillborn(path);
+  const started = holdsRun(path);
   if (started && hasEnded(path, config)) return;
   await runMetaTraining(path, config, {
     ...store,
@@ -85,8 +86,19 @@ export function adopt(directory: string, paths: readonly string[]): Learned[] {
   const groupOf = ({ learned, regularizer, tasks }: MetaConfig) =>
     learnedName(learned, regularizer, tasks.join(", "));
   const ids = new Map<string, string>();
+  const methods = new Map<string, string>();
   for (const { path, config } of configs) {
-    const id = `${groupOf(config)}, seed ${config.seed}`;
+    const [group, method] = [groupOf(config), parseSpec(config.regularizer).name];
+    // GAM has two forms of one name
+    const namesake = methods.get(group) ?? method;
+    if (namesake !== method) {
+      throw new LowlandError(
+        "E_CONFIG",
+        `${path} is of ${method} where others called ${group} are of ${namesake}; evaluate them in an experiment each`,
+      );
+    }
+    methods.set(group, method);
+    const id = `${group}, seed ${config.seed}`;
     const other = ids.get(id);
     if (other !== undefined) {
       throw new LowlandError("E_CONFIG", `${other} and ${path} are both ${id}; leave one of them out`);

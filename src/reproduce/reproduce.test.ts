@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -242,6 +242,14 @@ describe("reproduce", () => {
       );
     await expect(refused([one, one])).rejects.toMatchObject({ code: "E_CONFIG" });
     await expect(refused([folder])).rejects.toMatchObject({ code: "E_RUN" });
+    const begun = join(folder, "begun");
+    mkdirSync(begun);
+    for (const name of ["meta.json", "config.resolved.json"])
+      copyFileSync(join(one, name), join(begun, name));
+    const searched = plan({ metaRuns: [], search: [], adopted: [one], searched: [begun] });
+    await expect(reproduce(join(folder, "searched"), searched, options)).rejects.toThrow(
+      /has no checkpoint yet/,
+    );
   });
 
   it("foretells every stage before the first begins, and keeps what it measured", async () => {

@@ -112,6 +112,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
  */
 async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
   for (const path of plan.adopted) readWeights(path);
+  searchRecords(plan.searched);
   const given = [...plan.adopted, ...plan.searched].map(configOf);
   const planned = [...plan.metaRuns, ...plan.search].map(({ config }) => resolveMetaConfig(config));
   const sources = [...new Set([...given, ...planned].flatMap(({ tasks }) => tasks))];

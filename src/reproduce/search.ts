@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
 import type { SearchCandidate, SearchRecord } from "../evaluation/results.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { latestCheckpoint } from "../runs/run-directory.ts";
 import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import { type MetaTrainOptions, metaTrainIn } from "./meta-train.ts";
@@ -82,7 +82,7 @@ function candidateOf(path: string, config: MetaConfig): SearchCandidate {
 
 /** A candidate that diverged, as far as its last checkpoint. */
 function divergedIn(path: string, config: MetaConfig): SearchCandidate {
-  const begun = existsSync(join(path, "checkpoints", "latest")) ? candidateOf(path, config) : undefined;
+  const begun = latestCheckpoint(path) && candidateOf(path, config);
   const { outerSteps = 0, bestOuterStep = 0, gradientEvaluations = 0 } = begun ?? {};
   return { spec: config.regularizer, outerSteps, loss: null, bestOuterStep, gradientEvaluations };
 }

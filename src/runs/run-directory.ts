@@ -151,7 +151,7 @@ export class RunDirectory {
 
   /** The checkpoint `latest` names, or undefined before the first. Throws E_RUN when it is gone. */
   latest(): Checkpoint | undefined {
-    return readPointer(this.path, "latest");
+    return latestCheckpoint(this.path);
   }
 
   /** The checkpoint `best` names, or undefined when none was marked. Throws E_RUN when it is gone. */
@@ -279,6 +279,16 @@ export function listCheckpoints(path: string): Checkpoint[] {
       return match ? [{ step: Number(match[1]), path: join(path, "checkpoints", name) }] : [];
     })
     .sort((a, b) => a.step - b.step);
+}
+
+/** The checkpoint that `latest` of a run directory names, or undefined before the first. Throws E_RUN when it is gone. */
+export function latestCheckpoint(path: string): Checkpoint | undefined {
+  return readPointer(path, "latest");
+}
+
+/** Whether a directory holds a run that there is something of to go on with. */
+export function holdsRun(path: string): boolean {
+  return isRunDirectory(path) && !isStillborn(path);
 }
 
 function readPointer(path: string, pointer: "latest" | "best"): Checkpoint | undefined {

@@ -6,7 +6,7 @@ import { kernelOps, type Ops, referenceOps } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
 import { inKernelMemory } from "../kernels/vector.ts";
 import type { Network, OpenNetwork } from "../nn/sequential.ts";
-import { foldIn, type Key, permutation, randomIntegers } from "../random/key.ts";
+import { type Key, permutation, randomIntegers } from "../random/key.ts";
 import type { Evaluation, Objective, Split, Task } from "./types.ts";
 
 const CHUNK = 500; // examples at a time where a whole set is gone through, fewer for large networks
@@ -346,9 +346,4 @@ function sameEntries(a: Vector | undefined, b: Vector): boolean {
   if (a?.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/** The key of inner step `step` of a run: minibatches differ from step to step and from run to run. */
-export function batchKey(run: Key, step: number): Key {
-  return foldIn(run, step);
 }

@@ -50,8 +50,12 @@ export function defineTask(definition: TaskDefinition): Task {
     init: init ?? normal,
     objective: () => objective,
     fixedObjective: () => ({
-      ...objective,
+      layout,
       lossAndGradient: (params, _batch, gradient) => lossAndGradient(params, EVALUATION_BATCH, gradient),
+      ...(hessianVectorProduct && {
+        hessianVectorProduct: (params, _batch, direction, product) =>
+          hessianVectorProduct(params, EVALUATION_BATCH, direction, product),
+      }),
     }),
     evaluate:
       evaluate ??

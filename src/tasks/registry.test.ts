@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { key } from "../random/key.ts";
+import { type Key, key } from "../random/key.ts";
 import { defineTask } from "./define.ts";
 import { describeTasks, loadTask, TASK_NAMES } from "./registry.ts";
 
@@ -108,5 +108,28 @@ describe("defineTask", () => {
     expect(bowl.evaluate(params, "test")).toEqual({ loss: 20.5, count: 1 });
     expect(params).toEqual(Float32Array.of(1, 2));
     expect(bowl.layout.slots.map(({ name }) => name)).toEqual(["w"]);
+  });
+
+  it("fixes the batch of the Hessian-vector product with that of the loss", () => {
+    const noisy = defineTask({
+      name: "noisy",
+      layout: 1,
+      lossAndGradient(_w, batch, g) {
+        g[0] = batch.lo;
+        return 0;
+      },
+      hessianVectorProduct(_w, batch, v, product) {
+        product[0] = batch.lo * v[0]!;
+      },
+    });
+    const fixed = noisy.fixedObjective();
+    const at = (batch: Key) => {
+      const [gradient, product] = [new Float32Array(1), new Float32Array(1)];
+      fixed.lossAndGradient(new Float32Array(1), batch, gradient);
+      fixed.hessianVectorProduct!(new Float32Array(1), batch, Float32Array.of(1), product);
+      return [gradient[0], product[0]];
+    };
+    expect(at(key(1))).toEqual(at(key(2)));
+    expect(at(key(1))[0]).toBe(at(key(1))[1]);
   });
 });

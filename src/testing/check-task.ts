@@ -43,6 +43,15 @@ export function checkTask(task: Task): void {
       Object.is(one.loss, two.loss) && sameBits(one.gradient, two.gradient),
       "has a fixed objective that depends on the batch key",
     );
+    const products = [key(1), key(2)].map((batch) => {
+      const product = params.slice();
+      fixed.hessianVectorProduct?.(params, batch, one.gradient, product);
+      return product;
+    });
+    expect(
+      sameBits(products[0]!, products[1]!),
+      "has a fixed objective whose hessianVectorProduct depends on the batch key",
+    );
 
     const before = params.slice();
     const evaluation = task.evaluate(params, split);

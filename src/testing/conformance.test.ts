@@ -84,6 +84,11 @@ describe("checkTask", () => {
         return { lossAndGradient: (w, b, g) => objective.lossAndGradient(w, b, g) + calls++ };
       })(),
     ],
+    [
+      "a product of a fixed set that depends on the batch key",
+      /product depends on the batch key|hessianVectorProduct depends on the batch key/,
+      { hessianVectorProduct: (_w, batch, v, out) => out.set(v.map((x) => x * (1 + (batch.lo % 7)))) },
+    ],
     ["a wrong product", /hessianVectorProduct/, { hessianVectorProduct: (_w, _b, v, out) => out.set(v) }],
   ] as [string, RegExp, Partial<typeof objective>][])("finds %s", (_what, message, change) => {
     const broken = { ...objective, ...change };
