@@ -2,7 +2,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { MetaConfig } from "../meta/config.ts";
 import type { MetaRunResult } from "../meta/run.ts";
-import { readText } from "../runs/files.ts";
+import { listDirectory, readText } from "../runs/files.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { dataDirFlag, integer, jsonFlag, nonNegative, positive } from "./flags.ts";
@@ -114,7 +114,9 @@ export const metaTrain: Command<CliContext> = buildCommand({
       throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
     }
     const config = await configOf(flags, resume);
-    if (flags.resume && !resume) this.stderr.write(`${flags.out} holds no run yet: starting one\n`);
+    if (flags.resume && listDirectory(flags.out).length === 0) {
+      this.stderr.write(`${flags.out} holds no run yet: starting one\n`);
+    }
     const progress = new Progress("meta-train", {
       unit: "outer steps",
       total: config.outerSteps,

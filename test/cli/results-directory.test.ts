@@ -103,7 +103,11 @@ describe("the results directory of an evaluation", () => {
     const run = join(out, "../run");
     const short = ["--horizon", "4", "--truncation", "2", "--instances", "1", "--validation-seeds", "1"];
     const metaTrain = ["meta-train", ...short, "--checkpoint-every", "1", "--out", run, "--outer-steps"];
-    expect((await on(one!, ...metaTrain, "1")).code).toBe(0);
+    const started = await on(one!, ...metaTrain, "1", "--resume");
+    expect([started.code, started.stderr]).toEqual([
+      0,
+      expect.stringContaining("holds no run yet: starting one"),
+    ]);
     const { code, stderr } = await on(other!, ...metaTrain, "2", "--resume");
     expect([code, stderr]).toEqual([2, expect.stringContaining("was started on other bytes of mnist")]);
     expect((await on(one!, ...metaTrain, "2", "--resume")).code).toBe(0);
