@@ -96,9 +96,9 @@ export class RunDirectory {
       // again: another process may have made a run and ended
       refuseOccupied(path, { force, resumable });
       clear(path);
-      makeDirectory(join(path, "checkpoints"));
       // First, so that whatever a crash leaves behind is recognized as a run.
       writeFileAtomic(join(path, "meta.json"), formatJson(meta));
+      makeDirectory(join(path, "checkpoints"));
       writeFileAtomic(join(path, "config.resolved.json"), formatJson(config));
       return new RunDirectory(path, { meta, config }, lock);
     } catch (error) {
