@@ -55,6 +55,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const { threads } = rest;
   const started = performance.now();
   const sources = await readyFor(plan, storeOf(rest));
+  const recorded = searchRecords(plan.searched);
   const output = openResults(directory, plan, {
     force,
     extend,
@@ -64,10 +65,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const estimates = onEstimate && estimateStages(plan, await ratesOf(output, plan, rest), threads);
   if (estimates !== undefined) onEstimate?.(estimates);
 
-  const search =
-    plan.searched.length > 0
-      ? searchRecords(plan.searched)
-      : await searchRegularizers(directory, plan.search, rest);
+  const search = recorded.length > 0 ? recorded : await searchRegularizers(directory, plan.search, rest);
   const learned = [
     ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), rest)),
     ...adopt(directory, plan.adopted),
@@ -112,7 +110,6 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
  */
 async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
   for (const path of plan.adopted) readWeights(path);
-  searchRecords(plan.searched);
   const given = [...plan.adopted, ...plan.searched].map(configOf);
   const planned = [...plan.metaRuns, ...plan.search].map(({ config }) => resolveMetaConfig(config));
   const sources = [...new Set([...given, ...planned].flatMap(({ tasks }) => tasks))];
