@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { LowlandError } from "../errors.ts";
 import { FILE_DATASETS, type FileDatasetSpec } from "./catalog.ts";
@@ -105,14 +104,6 @@ export async function loadDataset(name: string, options: StoreOptions = {}): Pro
     drawn.set(name, loaded);
   }
   return loaded;
-}
-
-/** What tells one dataset's bytes from another's: `official`, or else the SHA-256 of its images and labels. */
-export function fingerprintOf({ train, test, source }: LoadedDataset): string {
-  if (source.checksums === "official") return "official";
-  const hash = createHash("sha256");
-  for (const { images, labels } of [train, test]) hash.update(images).update(labels);
-  return hash.digest("hex");
 }
 
 /** `loadDataset` for a dataset described by the caller, such as a mirror of its own. */

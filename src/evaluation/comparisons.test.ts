@@ -78,6 +78,7 @@ describe("compareOptimizers with repetitions", () => {
   it("says what a learned pair was meta-trained on", () => {
     const pair = { ...sides, source: task, regularizer: "sam" };
     const found = compareOptimizers({ evaluations: [first, second, ...plain], sharpness: [] }, [pair]);
+    expect(found.length).toBeGreaterThan(0);
     for (const test of found) expect(test).toMatchObject({ source: task, regularizer: "sam" });
   });
 });
@@ -154,6 +155,7 @@ describe("compareOptimizers on sharpness", () => {
       summary: summarizeSharpness(seeds),
     }));
     const found = compareOptimizers({ ...records, sharpness: [a!, b!] }, [["a", "b"]]);
+    expect(new Set(found.map(({ scale }) => scale))).toEqual(new Set([undefined, "share"]));
     for (const test of found) {
       const differs = test.measure === "testAccuracy" || (test.measure === "topEigenvalue" && !test.below);
       expect(test.scale).toBe(differs ? undefined : "share");

@@ -265,6 +265,8 @@ describe("withShortCurves", () => {
   it("thins the curve of the longest run of each optimizer and leaves the others to it", async () => {
     const { evaluations } = recordsOf(await runGrid(jobs()), methods);
     const short = withShortCurves(evaluations, 4);
+    expect(short.length).toBe(evaluations.length);
+    expect(short.some(({ steps }) => steps < 20) && short.some(({ steps }) => steps === 20)).toBe(true);
     for (const [i, record] of short.entries()) {
       const { seeds, ...rest } = evaluations[i]!;
       expect({ ...record, seeds: [] }).toEqual({ ...rest, seeds: [] });

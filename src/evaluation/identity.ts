@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { changedIn, type Fingerprints } from "../data/fingerprints.ts";
 import { readBytes } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
 import { fingerprintsOf } from "../tasks/registry.ts";
@@ -10,9 +11,9 @@ export interface Identity {
   readonly version: string;
   readonly kernelVariant: string;
   /** SHA-256 of every file that a spec names, by path: weights of learned optimizers, modules. */
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Fingerprints;
   /** Fingerprints of the datasets, by name. */
-  readonly data?: Readonly<Record<string, string>>;
+  readonly data?: Fingerprints;
 }
 
 /**
@@ -55,16 +56,8 @@ export function differenceBetween(before: Identity, now: Identity): string | und
   }
   const changed = changedIn(before.files, now.files);
   if (changed !== undefined) return `were made with another ${changed}`;
-  const data = changedIn(before.data ?? {}, now.data ?? {});
+  const data = changedIn(before.data, now.data);
   return data === undefined ? undefined : `were made on other bytes of ${data}`;
-}
-
-/** The first name that both have, with different values. */
-function changedIn(
-  before: Readonly<Record<string, string>>,
-  now: Readonly<Record<string, string>>,
-): string | undefined {
-  return Object.keys(now).find((name) => before[name] !== undefined && before[name] !== now[name]);
 }
 
 /** What a part of a spec names: a module's path, or `learned:` with that of the weights. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { StoreOptions } from "../data/datasets.ts";
+import { changedIn } from "../data/fingerprints.ts";
 import { LowlandError } from "../errors.ts";
 import { kernels } from "../kernels/module.ts";
 import { formatCard } from "../runs/card.ts";
@@ -56,12 +57,15 @@ export async function runMetaTraining(
 ): Promise<MetaRunResult> {
   const executor = await openExecutor(config, { threads, ...store });
   try {
-    const { variant } = kernels();
-    const data = fingerprintsOf(config.tasks);
     const run = resume
-      ? reopen(directory, config, { variant, data })
+      ? reopen(directory, config)
       : RunDirectory.create(directory, {
-          meta: describeRun({ variant, data, command, seed: config.seed, started: new Date().toISOString() }),
+          meta: describeRun({
+            ...madeWith(config),
+            command,
+            seed: config.seed,
+            started: new Date().toISOString(),
+          }),
           config,
           force,
         });
@@ -147,11 +151,16 @@ function readState(run: RunDirectory): TrainerState | undefined {
   }
 }
 
+/** What a run depends on besides its configuration: the kernels, and the data of its tasks, which have been read. */
+function madeWith(config: MetaConfig): Pick<RunMeta, "variant" | "data"> {
+  return { variant: kernels().variant, data: fingerprintsOf(config.tasks) };
+}
+
 /** Opens a run to go on with it. */
-function reopen(directory: string, config: MetaConfig, now: Pick<RunMeta, "variant" | "data">): RunDirectory {
+function reopen(directory: string, config: MetaConfig): RunDirectory {
   const run = RunDirectory.open(directory);
   try {
-    refuseChanges(run, config, now);
+    refuseChanges(run, config);
   } catch (error) {
     run.close();
     throw error;
@@ -166,7 +175,7 @@ function reopen(directory: string, config: MetaConfig, now: Pick<RunMeta, "varia
  * @throws {LowlandError} E_CONFIG if it was started with other settings, kernels or data than these
  */
 export function hasEnded(directory: string, config: MetaConfig): boolean {
-  const run = reopen(directory, config, { variant: kernels().variant, data: fingerprintsOf(config.tasks) });
+  const run = reopen(directory, config);
   try {
     return (readState(run)?.outerStep ?? 0) >= config.outerSteps;
   } finally {
@@ -174,8 +183,8 @@ export function hasEnded(directory: string, config: MetaConfig): boolean {
   }
 }
 
-/** Throws E_CONFIG unless a run can be gone on with by this configuration on these kernels and data. */
-function refuseChanges(run: RunDirectory, config: MetaConfig, now: Pick<RunMeta, "variant" | "data">): void {
+/** Throws E_CONFIG unless a run can be gone on with by this configuration on the kernels and data at hand. */
+function refuseChanges(run: RunDirectory, config: MetaConfig): void {
   const directory = run.path;
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
   // a run may be made longer, unless its learning rate depends on its length
@@ -192,20 +201,19 @@ function refuseChanges(run: RunDirectory, config: MetaConfig, now: Pick<RunMeta,
         .join("; ")}); leave them out to resume, or start a new run`,
     );
   }
-  const { variant, data = {} } = run.meta;
+  const { variant, data } = run.meta;
+  const now = madeWith(config);
   if (variant !== now.variant) {
     throw new LowlandError(
       "E_CONFIG",
       `${directory} was started with the ${variant} kernels, this is ${now.variant}; set LOWLAND_KERNELS=${variant}`,
     );
   }
-  const other = Object.entries(now.data ?? {}).find(
-    ([name, bytes]) => data[name] !== undefined && data[name] !== bytes,
-  );
+  const other = changedIn(data, now.data);
   if (other !== undefined) {
     throw new LowlandError(
       "E_CONFIG",
-      `${directory} was started on other bytes of ${other[0]}; give the --data-dir it had, or start a new run`,
+      `${directory} was started on other bytes of ${other}; give the --data-dir it had, or start a new run`,
     );
   }
 }

@@ -68,6 +68,30 @@ describe("limitsOf", () => {
     );
   });
 
+  it("says where meta-validation was still improving at the end", () => {
+    const curve = (losses: readonly (number | null)[]) =>
+      losses.map((loss, i) => ({ outerStep: 100 * (i + 1), loss }));
+    const [run] = results.metaTraining;
+    const withCurves = (...curves: (readonly (number | null)[])[]) =>
+      text({
+        metaTraining: curves.map((losses, i) => ({
+          ...run!,
+          name: `LSTM #${i}`,
+          metaValidationCurve: curve(losses),
+        })),
+      });
+    const [falling, slower, flat] = [
+      [9, 7, 5, 4, 3],
+      [9, 7, 5, 4, 3.9],
+      [9, 4, 5, 5, 3.99],
+    ];
+    expect(withCurves(falling!, slower!, flat!)).toContain(
+      "in 2 of 3 runs the lowest meta-validation loss still fell by more than 1 % in the last fifth of the outer steps, most in that of LSTM #0, by 25.0 %.",
+    );
+    expect(withCurves(flat!)).not.toContain("More meta-training");
+    expect(withCurves([9, null, 5, 4, 3], [9, 3])).not.toContain("More meta-training");
+  });
+
   it("says how many tests at equal training loss rest on fewer seeds", () => {
     const [first, ...others] = results.comparisons;
     expect(text({})).not.toContain("Seeds that did not get there");

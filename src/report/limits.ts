@@ -10,6 +10,7 @@ export function limitsOf(results: Results): string[] {
   return [
     ...repetitionsOf(results),
     ...recipesOf(results),
+    ...unfinishedOf(results),
     ...powerOf(results),
     ...levelsOf(results),
     ...rangesOf(results),
@@ -74,6 +75,29 @@ function told(fact: string, runs: readonly MetaTrainingRecord[], fields: Readonl
     return `${field} is ${listed(values)}`;
   });
   return [`${fact}: ${parts.join("; ")} of ${plural(runs.length, "run")}.`];
+}
+
+/** A fall of the lowest meta-validation loss, as a share of it, within the last fifth of meta-training: more is not the end yet. */
+const STILL_FALLING = 0.01;
+
+/** Whether meta-validation had stopped improving where meta-training ended. */
+function unfinishedOf({ metaTraining }: Results): string[] {
+  const falls = metaTraining.flatMap(({ name, metaValidationCurve }) => {
+    const looks = metaValidationCurve.flatMap(({ outerStep, loss }) =>
+      loss === null ? [] : [{ outerStep, loss }],
+    );
+    const last = looks.at(-1);
+    if (last === undefined || looks.length < 5) return [];
+    const lowest = (share: number) =>
+      Math.min(...looks.flatMap((look) => (look.outerStep <= share * last.outerStep ? [look.loss] : [])));
+    return [{ name, fall: 1 - lowest(1) / lowest(0.8) }];
+  });
+  const falling = falls.filter(({ fall }) => fall > STILL_FALLING).sort((a, b) => b.fall - a.fall);
+  if (falling.length === 0) return [];
+  const [{ name, fall }] = falling as [(typeof falling)[0]];
+  return [
+    `More meta-training may give more: in ${count(falling.length)} of ${count(falls.length)} runs the lowest meta-validation loss still fell by more than ${100 * STILL_FALLING} % in the last fifth of the outer steps, most in that of ${name}, by ${percent(fall)} %.`,
+  ];
 }
 
 /** The effect that a test needs to be decided first, when all are corrected together. */

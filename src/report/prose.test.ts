@@ -44,12 +44,16 @@ describe("findingsOf", () => {
 
   it("marks a pair as decided only where a corrected p is below 0.05, and says where one is not", () => {
     const weak = results.comparisons.map((comparison) => ({ ...comparison, pHolm: 0.4 }));
-    for (const { text, decided } of findingsOf({ ...results, comparisons: weak }).slice(1)) {
+    const undecided = findingsOf({ ...results, comparisons: weak }).slice(1);
+    expect(undecided.length).toBe(2);
+    for (const { text, decided } of undecided) {
       expect(decided).toBe(false);
       expect(text.match(/not significant/g)?.length).toBe(2);
     }
     const strong = results.comparisons.map((comparison) => ({ ...comparison, pHolm: 0.01 }));
-    for (const { text, decided } of findingsOf({ ...results, comparisons: strong }).slice(1)) {
+    const significant = findingsOf({ ...results, comparisons: strong }).slice(1);
+    expect(significant.length).toBe(2);
+    for (const { text, decided } of significant) {
       expect(decided).toBe(true);
       expect(text).not.toContain("not significant");
     }

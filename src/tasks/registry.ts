@@ -1,11 +1,11 @@
 import {
   DATASET_NAMES,
-  fingerprintOf,
   type LoadedDataset,
   listDatasets,
   loadDataset,
   type StoreOptions,
 } from "../data/datasets.ts";
+import { fingerprintOf } from "../data/fingerprints.ts";
 import { LowlandError } from "../errors.ts";
 import { importModule } from "../module.ts";
 import { batchNorm, conv2d, maxPool } from "../nn/conv.ts";
