@@ -17,28 +17,27 @@ export { type ComparedRecords, compareOptimizers, type Pair, type Side } from ".
 export { type GridOptions, runGrid } from "./evaluation/grid.ts";
 export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
 export { loadLearned, loadMethod, type Method } from "./evaluation/optimizers.ts";
-export {
-  type AtLossRecord,
-  type AtLossSeed,
-  type AtLossSummary,
-  type Comparison,
-  type CurvePoint,
-  type EvaluationRecord,
-  type EvaluationSeed,
-  type EvaluationSummary,
-  formatResults,
-  type LandscapeRecord,
-  type Measured,
-  type MetaTrainingRecord,
-  parseResults,
-  type RadiusMeasures,
-  type RadiusSummary,
-  type Results,
-  type SharpnessRecord,
-  type SharpnessSeed,
-  type SharpnessSummary,
-  type TransferCell,
+export type {
+  AtLossRecord,
+  AtLossSeed,
+  AtLossSummary,
+  Comparison,
+  CurvePoint,
+  EvaluationRecord,
+  EvaluationSeed,
+  EvaluationSummary,
+  LandscapeRecord,
+  Measured,
+  MetaTrainingRecord,
+  RadiusMeasures,
+  RadiusSummary,
+  Results,
+  SharpnessRecord,
+  SharpnessSeed,
+  SharpnessSummary,
+  TransferCell,
 } from "./evaluation/results.ts";
+export { formatResults, parseResults } from "./evaluation/results-file.ts";
 export {
   bootstrapInterval,
   type Estimate,

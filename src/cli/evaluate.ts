@@ -312,7 +312,7 @@ async function measure(
   };
   await directory?.write(results);
   if (flags.json) {
-    const { formatResults } = await import("../evaluation/results.ts");
+    const { formatResults } = await import("../evaluation/results-file.ts");
     context.stdout.write(formatResults(results));
   }
   return results;

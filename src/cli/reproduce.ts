@@ -110,7 +110,7 @@ async function runPlan(
     });
     progress?.close();
     if (json) {
-      const { formatResults } = await import("../evaluation/results.ts");
+      const { formatResults } = await import("../evaluation/results-file.ts");
       context.stdout.write(formatResults(results));
       return;
     }

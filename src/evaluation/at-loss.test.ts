@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runGrid } from "./grid.ts";
 import { gridJobs, type JobResult, recordsOf } from "./jobs.ts";
-import { formatResults, parseResults } from "./results.ts";
+import { formatResults, parseResults } from "./results-file.ts";
 
 let folder: string;
 let task: string;

@@ -12,7 +12,8 @@ import {
 } from "../runs/files.ts";
 import { LOCK_FILE, lockDirectory } from "../runs/lock.ts";
 import { differenceBetween, type Identity, joined } from "./identity.ts";
-import { formatResults, type Results } from "./results.ts";
+import type { Results } from "./results.ts";
+import { formatResults } from "./results-file.ts";
 
 /** A directory that an evaluation leaves its results in, and its journal meanwhile. */
 export interface ResultsDirectory {

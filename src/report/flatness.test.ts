@@ -2,7 +2,7 @@ import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { syntheticResults } from "../../test/report/fixture.ts";
 import type { AtLossRecord, LandscapeRecord, Results, SharpnessSeed } from "../evaluation/results.ts";
-import { formatResults, parseResults } from "../evaluation/results.ts";
+import { formatResults, parseResults } from "../evaluation/results-file.ts";
 import { summarizeAtLoss, summarizeSharpness } from "../evaluation/summaries.ts";
 import { contours } from "./contours.ts";
 import { renderReport } from "./page.ts";

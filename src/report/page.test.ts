@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { hostileResults, syntheticResults } from "../../test/report/fixture.ts";
-import { formatResults, parseResults } from "../evaluation/results.ts";
+import { formatResults, parseResults } from "../evaluation/results-file.ts";
 import { renderReport } from "./page.ts";
 import { seriesOf } from "./series.ts";
 

@@ -1,7 +1,7 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { paperResults } from "../../test/report/paper-fixture.ts";
-import { formatResults, parseResults } from "../evaluation/results.ts";
+import { formatResults, parseResults } from "../evaluation/results-file.ts";
 import { dataNotes, shortNote, withDataLabels } from "./datasets.ts";
 import { heatMap } from "./heatmap.ts";
 import { renderReport } from "./page.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { syntheticResults } from "../../test/report/fixture.ts";
-import { formatResults } from "../evaluation/results.ts";
+import { formatResults } from "../evaluation/results-file.ts";
 import { readResults } from "./read.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "lowland-report-"));

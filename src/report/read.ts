@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
-import { parseResults, type Results } from "../evaluation/results.ts";
+import type { Results } from "../evaluation/results.ts";
+import { parseResults } from "../evaluation/results-file.ts";
 
 /**
  * Reads the results in a run directory, or the results file itself.

@@ -2,7 +2,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseResults, type Results } from "../evaluation/results.ts";
+import type { Results } from "../evaluation/results.ts";
+import { parseResults } from "../evaluation/results-file.ts";
 import { listDirectory } from "../runs/files.ts";
 import type { Plan } from "./plan.ts";
 import { type ReproduceOptions, reproduce } from "./reproduce.ts";

@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LowlandError } from "../errors.ts";
 import { compareOptimizers } from "./comparisons.ts";
-import { formatResults, parseResults, type Results, type SharpnessSeed } from "./results.ts";
+import type { Results, SharpnessSeed } from "./results.ts";
+import { formatResults, parseResults } from "./results-file.ts";
 import { convergenceNotes, summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
 
 const seeds = [0.3, 0.31, 0.29].map((trainLoss, seed) => ({
