@@ -1,4 +1,5 @@
 import { groupBy } from "../evaluation/group.ts";
+import { groupName, plainName, sourceName } from "../evaluation/names.ts";
 import type { Comparison, Results, TransferCell } from "../evaluation/results.ts";
 import { figure, type Line, legend, type Series } from "./figures.ts";
 import { count, fixed, MISSING, percent, signed, significant } from "./format.ts";
@@ -471,7 +472,7 @@ function familiesOf(
     readonly accuracy: number | undefined;
   }[],
 ): Line[] {
-  const familyOf = (optimizer: string): string => optimizer.replace(/ \+ [^ ]+/, "").replace(/ #\d+$/, "");
+  const familyOf = (optimizer: string): string => groupName(plainName(optimizer));
   return unique(rows.map(({ optimizer }) => familyOf(optimizer))).map((family, i) => {
     const own = rows.filter(({ optimizer }) => familyOf(optimizer) === family);
     // whole prices: where a run diverged, the gradients of its last step belong to no step
@@ -484,9 +485,12 @@ function familiesOf(
       const y = values.reduce((sum, value) => sum + value, 0) / values.length;
       return [{ x, y, low: Math.min(...values), high: Math.max(...values) }];
     });
-    const learned = family.includes(" from ");
-    const name = family.replace(/^.* from /, "from ");
-    return { series: { name, color: seriesColor(i), ...(!learned && { dash: "6 3.5" }) }, points };
+    const source = sourceName(family);
+    const name = source === undefined ? family : `from ${source}`;
+    return {
+      series: { name, color: seriesColor(i), ...(source === undefined && { dash: "6 3.5" }) },
+      points,
+    };
   });
 }
 

@@ -1,3 +1,4 @@
+import { plainName } from "../evaluation/names.ts";
 import type { Results } from "../evaluation/results.ts";
 import type { Series } from "./figures.ts";
 import { listed, plural } from "./format.ts";
@@ -32,14 +33,13 @@ function paperSeries({ metaTraining }: Results, names: readonly string[]): Map<s
   const runs = new Map(metaTraining.map((run) => [run.name, run]));
   const regularizers = unique(metaTraining.map(({ regularizer }) => regularizer));
   const sources = unique(metaTraining.map(({ task }) => task));
-  const baseOf = (name: string): string => name.split(" + ")[0]!;
-  const bases = unique(names.filter((name) => !runs.has(name)).map(baseOf));
+  const bases = unique(names.filter((name) => !runs.has(name)).map(plainName));
   return new Map(
     names.map((name): [string, Series] => {
       const run = runs.get(name);
       if (run === undefined) {
-        const color = seriesColor(regularizers.length + bases.indexOf(baseOf(name)));
-        return [name, { name: oneLine(name), color, dash: name.includes(" + ") ? "2 3" : "6 3.5" }];
+        const color = seriesColor(regularizers.length + bases.indexOf(plainName(name)));
+        return [name, { name: oneLine(name), color, dash: name === plainName(name) ? "6 3.5" : "2 3" }];
       }
       const source = sources.indexOf(run.task);
       const color = seriesColor(regularizers.indexOf(run.regularizer));

@@ -1,3 +1,4 @@
+import { groupName, plainName } from "../evaluation/names.ts";
 import type { Comparison, EvaluationRecord, Results, TransferCell } from "../evaluation/results.ts";
 import { count, fixed, listed, MISSING, plural, signed, significant } from "./format.ts";
 import { measureName } from "./tables.ts";
@@ -300,10 +301,13 @@ export function explicitTests({ comparisons, evaluations, metaTraining }: Result
     evaluations.filter(({ group }) => group === "hand-designed").map(({ optimizer }) => optimizer),
   );
   const regularized = metaTraining.filter(({ regularizer }) => regularizer !== "none");
-  const names = new Set(regularized.flatMap(({ name }) => [name, name.replace(/ #\d+$/, "")]));
+  const names = new Set(regularized.flatMap(({ name }) => [name, groupName(name)]));
   return comparisons.filter(
     ({ candidate, baseline, measure }) =>
-      measure === "testAccuracy" && names.has(candidate) && hand.has(baseline) && baseline.includes(" + "),
+      measure === "testAccuracy" &&
+      names.has(candidate) &&
+      hand.has(baseline) &&
+      baseline !== plainName(baseline),
   );
 }
 

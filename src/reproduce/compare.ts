@@ -1,6 +1,6 @@
 import type { Pair, Side } from "../evaluation/comparisons.ts";
+import { methodName, plainName } from "../evaluation/names.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
-import { labelOf } from "./names.ts";
 import type { Plan } from "./plan.ts";
 
 /** A learned optimizer and the name it shares with its repetitions. */
@@ -44,12 +44,12 @@ export function pairsOf(plan: Plan, learned: readonly Member[]): Pair[] {
         measures: "properties",
       });
     }
-    const explicit = `Adam + ${labelOf(regularizer)}`;
+    const explicit = methodName("adam", regularizer);
     if (names.includes(explicit))
       pairs.push({ candidate: sideOf(members), baseline: explicit, measures: "accuracy" });
   }
   for (const name of names) {
-    const base = name.split(" + ")[0]!;
+    const base = plainName(name);
     if (base !== name && names.includes(base)) pairs.push({ candidate: name, baseline: base });
   }
   return pairs;

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
+import { groupName, learnedName, lineageOf, repetitionName, slug } from "../evaluation/names.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
 import { encodeWeights, learnedSpec, readWeights } from "../meta/checkpoint.ts";
@@ -11,7 +12,6 @@ import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
 import { holdsRun } from "../runs/run-directory.ts";
 import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
-import { learnedName, lineageOf, slug } from "./names.ts";
 import type { PlannedMetaRun } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
 
@@ -108,7 +108,7 @@ export function adopt(directory: string, paths: readonly string[]): Learned[] {
   return configs.map(({ path, config }) => {
     const group = groupOf(config);
     const repeated = configs.filter((other) => groupOf(other.config) === group).length > 1;
-    return take(directory, path, repeated ? `${group} #${config.seed}` : group, group);
+    return take(directory, path, repeated ? repetitionName(group, config.seed) : group, group);
   });
 }
 
@@ -134,7 +134,7 @@ function take(directory: string, path: string, name: string, group?: string): Le
   }
   return {
     lineage: lineageOf(name, config),
-    group: group ?? name.replace(/ #\d+$/, ""),
+    group: group ?? groupName(name),
     spec: `learned:${file}`,
     record: recordOf(name, path, config),
   };

@@ -1,7 +1,7 @@
 import { LowlandError } from "../errors.ts";
+import { learnedName, methodName, repetitionName, slug } from "../evaluation/names.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
 import { unknown } from "../spec.ts";
-import { learnedName, methodName, slug } from "./names.ts";
 import type { Plan, PlannedBaseline, PlannedSearch, PlannedSharpness } from "./plan.ts";
 
 /** How much of the paper's experiment is run. */
@@ -227,7 +227,7 @@ function metaRunsOf(
     Array.from({ length: metaSeeds }, (_, seed) =>
       REGULARIZERS.map((regularizer) => {
         const group = learnedName("lstm", regularizer, source);
-        const name = metaSeeds === 1 ? group : `${group} #${seed}`;
+        const name = metaSeeds === 1 ? group : repetitionName(group, seed);
         return {
           name,
           folder: `meta/${slug(name)}`,

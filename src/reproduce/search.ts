@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
+import { slug } from "../evaluation/names.ts";
 import type { SearchCandidate, SearchRecord } from "../evaluation/results.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { latestCheckpoint } from "../runs/run-directory.ts";
 import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import { type MetaTrainOptions, metaTrainIn } from "./meta-train.ts";
-import { slug } from "./names.ts";
 import type { PlannedMetaRun, PlannedSearch } from "./plan.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { learnedName } from "../evaluation/names.ts";
 import type { TuningRecord } from "../evaluation/results.ts";
 import { pairsOf } from "./compare.ts";
 import { estimateStages, type Rates } from "./estimate.ts";
 import { equalLossOf, evaluationJobs, namesOf } from "./evaluate.ts";
-import { learnedName, lineageOf, methodName, slug } from "./names.ts";
 import type { Plan } from "./plan.ts";
 import { withChosen } from "./search.ts";
 
@@ -172,17 +172,6 @@ describe("withChosen", () => {
     const search = { regularizer: "sam", task: "mnist/mlp", candidates: [], chosen: "sam:rho=0.2" };
     const runs = withChosen([run("none"), run("sam:rho=0.05"), run("gsam")], [search]);
     expect(runs.map(({ config }) => config.regularizer)).toEqual(["none", "sam:rho=0.2", "gsam"]);
-  });
-});
-
-describe("names", () => {
-  it("say what an optimizer is and where it comes from", () => {
-    expect(methodName("adam:lr=0.1")).toBe("Adam");
-    expect(methodName("sgd", "gam-fd:rho=0.2")).toBe("SGD + GAM");
-    expect(learnedName("lstm:k=5", "gsam:rho=0.1", "mnist/mlp")).toBe("LSTM + GSAM from mnist/mlp");
-    expect(slug("LSTM + SAM from mnist/mlp #0")).toBe("lstm-sam-from-mnist-mlp-0");
-    const config = { tasks: ["a", "b"], regularizer: "sam:rho=0.1", seed: 3 };
-    expect(lineageOf("x", config)).toEqual({ name: "x", source: "a, b", regularizer: "sam", metaSeed: 3 });
   });
 });
 

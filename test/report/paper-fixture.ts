@@ -1,4 +1,5 @@
 import { compareOptimizers } from "../../src/evaluation/comparisons.ts";
+import { learnedName } from "../../src/evaluation/names.ts";
 import type {
   AtLossSeed,
   EvaluationRecord,
@@ -9,7 +10,6 @@ import type {
 import { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "../../src/evaluation/summaries.ts";
 import { transferMatrix } from "../../src/evaluation/transfer.ts";
 import { pairsOf } from "../../src/reproduce/compare.ts";
-import { learnedName } from "../../src/reproduce/names.ts";
 import { paperPlan } from "../../src/reproduce/paper.ts";
 
 /** What a made-up regularizer does to the optimizer that was meta-trained with it. */

@@ -1,6 +1,6 @@
-import type { Lineage } from "../evaluation/transfer.ts";
 import type { MetaConfig } from "../meta/config.ts";
 import { parseSpec } from "../spec.ts";
+import type { Lineage } from "./transfer.ts";
 
 const LABELS: Readonly<Record<string, string>> = {
   sgd: "SGD",
@@ -33,6 +33,26 @@ export function methodName(optimizer: string, regularizer = "none"): string {
 /** What learned optimizers of one source and regularizer are called together: `LSTM + SAM from mnist/mlp`. */
 export function learnedName(learned: string, regularizer: string, source: string): string {
   return `${methodName(learned, regularizer)} from ${source}`;
+}
+
+/** One of several that differ in their meta-seed: `LSTM from mnist/mlp #1`. */
+export function repetitionName(group: string, metaSeed: number): string {
+  return `${group} #${metaSeed}`;
+}
+
+/** What repetitions are called together: the inverse of `repetitionName`. */
+export function groupName(name: string): string {
+  return name.replace(/ #\d+$/, "");
+}
+
+/** The same optimizer without a regularizer: `Adam` for `Adam + SAM`, `LSTM from mnist/mlp` for `LSTM + SAM from mnist/mlp`. */
+export function plainName(name: string): string {
+  return name.replace(/ \+ [^ ]+/, "");
+}
+
+/** The meta-training task in the name of a learned optimizer; undefined for a hand-designed one. */
+export function sourceName(name: string): string | undefined {
+  return / from (.+)$/.exec(groupName(name))?.[1];
 }
 
 /** Where the optimizer of a configuration comes from. */
