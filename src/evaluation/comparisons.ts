@@ -1,5 +1,5 @@
 import { type Paired, pairSides } from "./effects.ts";
-import { groupBy } from "./group.ts";
+import { groupBy, unique } from "./group.ts";
 import type {
   AtLossRecord,
   Comparison,
@@ -91,7 +91,7 @@ function pointTests(
   pair: Pair,
   place: Place,
 ): Untested[] {
-  const radii = [...new Set(members.flatMap(({ summary }) => summary.radii.map((at) => at.radius)))].sort(
+  const radii = unique(members.flatMap(({ summary }) => summary.radii.map((at) => at.radius))).sort(
     (a, b) => a - b,
   );
   const at = (radius: number, measure: (typeof BALL_MEASURES)[number] | "curvatureGap") =>

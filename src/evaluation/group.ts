@@ -9,3 +9,8 @@ export function groupBy<T>(items: readonly T[], id: (item: T) => string): Map<st
   }
   return groups;
 }
+
+/** Distinct values in order of first appearance. */
+export function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
+}

@@ -1,3 +1,4 @@
+import { unique } from "./group.ts";
 import type {
   AtLossSeed,
   AtLossSummary,
@@ -33,9 +34,7 @@ export function summarizeEvaluation(seeds: readonly EvaluationSeed[]): Evaluatio
 
 /** Means and 95 % intervals of a `SharpnessRecord` over its seeds, by radius in ascending order. */
 export function summarizeSharpness(seeds: readonly SharpnessSeed[]): SharpnessSummary {
-  const radii = [...new Set(seeds.flatMap((seed) => seed.radii.map((at) => at.radius)))].sort(
-    (a, b) => a - b,
-  );
+  const radii = unique(seeds.flatMap((seed) => seed.radii.map((at) => at.radius))).sort((a, b) => a - b);
   return {
     seeds: seeds.length,
     diverged: hasDiverged(seeds),

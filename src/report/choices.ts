@@ -1,8 +1,8 @@
+import { unique } from "../evaluation/group.ts";
 import type { Results } from "../evaluation/results.ts";
 import { count, percent, significant } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import { edgeOf } from "./limits.ts";
-import { unique } from "./prose.ts";
 import { type Column, table } from "./tables.ts";
 
 /** How settings were chosen: the search in the meta-objective and the tuning of baselines; nothing if neither was made. */

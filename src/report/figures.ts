@@ -1,5 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { unique } from "../evaluation/group.ts";
+import { mean } from "../evaluation/statistics.ts";
 import { significant } from "./format.ts";
 import { type Html, html, raw } from "./html.ts";
 
@@ -84,7 +86,7 @@ export function thin(points: readonly Point[], most: number = MOST_POINTS): read
     const part = points.slice(start, start + run);
     const over = (read: (point: Point) => number | undefined) => {
       const values = part.map(read).filter((value) => value !== undefined);
-      return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+      return values.length === 0 ? undefined : mean(values);
     };
     thinned.push({
       x: start === 0 ? part[0]!.x : part.at(-1)!.x,
@@ -143,7 +145,7 @@ function drawing(options: FigureOptions): string {
     (y) => !share || y <= high,
   );
   const xTicks =
-    kind === "points" ? [...new Set(xs)] : linearTicks(left, right).filter((x) => x >= left && x <= right);
+    kind === "points" ? unique(xs) : linearTicks(left, right).filter((x) => x >= left && x <= right);
   const yText = share ? (y: number) => `${Number((y * 100).toFixed(1))} %` : axisNumber;
   const longest = Math.max(...lines.map((line) => endLabel(line.series).length));
   const shifts = lines.map((_, i) => (i - (lines.length - 1) / 2) * 3);

@@ -1,14 +1,16 @@
+import { unique } from "../evaluation/group.ts";
 import type {
   AtLossRecord,
   LandscapeRecord,
   SharpnessRecord,
   SharpnessSummary,
 } from "../evaluation/results.ts";
+import { mean } from "../evaluation/statistics.ts";
 import { type Contours, contours } from "./contours.ts";
 import { figure, legend, logTicks, type Series } from "./figures.ts";
 import { columnFormat, count, meansOf, plural, significant } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import { groupsOf, unique } from "./prose.ts";
+import { groupsOf } from "./prose.ts";
 import { type Column, estimateCell, nameCell, table } from "./tables.ts";
 
 /** What one row says of a point: where it is, and the means there. */
@@ -179,7 +181,7 @@ function meanLine(drawn: readonly LandscapeRecord[]) {
     const losses = drawn.map(({ losses }) => losses[i]);
     const known = losses.filter((loss) => typeof loss === "number");
     if (known.length < losses.length) return [];
-    const y = known.reduce((sum, loss) => sum + loss, 0) / known.length;
+    const y = mean(known);
     return [{ x, y, ...(known.length > 1 && { low: Math.min(...known), high: Math.max(...known) }) }];
   });
 }

@@ -1,3 +1,4 @@
+import { unique } from "../evaluation/group.ts";
 import { cleanText, type Html, html, raw } from "./html.ts";
 
 /** One coloured cell: a number, its text, and whether a test stands behind it. */
@@ -48,7 +49,7 @@ export function heatMap({ title, note, columns, rows, good }: HeatMap): Html {
     const style = `background:color-mix(in srgb,${color(value)} ${share}%,var(--paper))`;
     return html`<td class="num" style="${style}">${marked ? html`<b>${text}</b>` : text}</td>`;
   };
-  const groups = [...new Set(rows.map(({ group }) => group))];
+  const groups = unique(rows.map(({ group }) => group));
   const label = cleanText(title);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="heat">
 <caption><span><b>${title}</b> ${note}</span></caption>

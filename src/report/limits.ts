@@ -1,9 +1,8 @@
-import { groupBy } from "../evaluation/group.ts";
+import { groupBy, unique } from "../evaluation/group.ts";
 import type { Comparison, MetaTrainingRecord, Results, TuningRecord } from "../evaluation/results.ts";
 import { studentQuantile } from "../evaluation/statistics.ts";
 import { parseSpec } from "../spec.ts";
 import { count, listed, percent, plural, significant } from "./format.ts";
-import { unique } from "./prose.ts";
 
 /** What has to be known before anything is concluded from a large experiment, in sentences. */
 export function limitsOf(results: Results): string[] {

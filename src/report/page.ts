@@ -1,3 +1,4 @@
+import { unique } from "../evaluation/group.ts";
 import type {
   CurvePoint,
   EvaluationRecord,
@@ -7,6 +8,7 @@ import type {
   Results,
   SharpnessRecord,
 } from "../evaluation/results.ts";
+import { mean } from "../evaluation/statistics.ts";
 import { convergenceNotes } from "../evaluation/summaries.ts";
 import { choicesBody } from "./choices.ts";
 import { dataNotes, withDataLabels } from "./datasets.ts";
@@ -14,7 +16,7 @@ import { figure, type Line, legend, type Point, type Series } from "./figures.ts
 import { equalLossBlock, landscapeBlocks, spectrumBlocks } from "./flatness.ts";
 import { count, duration } from "./format.ts";
 import { type Html, html, raw } from "./html.ts";
-import { findingsOf, groupsOf, summaryOf, unique } from "./prose.ts";
+import { findingsOf, groupsOf, summaryOf } from "./prose.ts";
 import { answerList, questionSections } from "./questions.ts";
 import { seriesOf, seriesWithin, shownNote, withFewOptimizers } from "./series.ts";
 import { STYLE } from "./style.ts";
@@ -239,7 +241,7 @@ function overSeeds(curves: readonly (readonly (readonly [number, Measured | unde
     .sort(([a], [b]) => a - b)
     .map(([x, values]) => ({
       x,
-      y: values.reduce((sum, value) => sum + value, 0) / values.length,
+      y: mean(values),
       ...(curves.length > 1 && { low: Math.min(...values), high: Math.max(...values) }),
     }));
 }

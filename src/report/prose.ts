@@ -1,4 +1,4 @@
-import { groupBy } from "../evaluation/group.ts";
+import { groupBy, unique } from "../evaluation/group.ts";
 import type { Comparison, EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
 import { count, duration, listed, percent, plural, pValue, signed, significant } from "./format.ts";
 import { differenceFormat, measureName } from "./tables.ts";
@@ -179,11 +179,6 @@ export function capitalized(text: string): string {
 /** Records that share task and steps, in order of first appearance. */
 export function groupsOf<R extends { task: string; steps: number }>(records: readonly R[]): R[][] {
   return [...groupBy(records, ({ task, steps }) => JSON.stringify([task, steps])).values()];
-}
-
-/** Distinct values in order of first appearance. */
-export function unique<T>(values: readonly T[]): T[] {
-  return [...new Set(values)];
 }
 
 function best<R>(records: readonly R[], read: (record: R) => number | null, direction: 1 | -1) {

@@ -1,12 +1,13 @@
-import { groupBy } from "../evaluation/group.ts";
+import { groupBy, unique } from "../evaluation/group.ts";
 import { groupName, plainName, sourceName } from "../evaluation/names.ts";
 import type { Comparison, Results, TransferCell } from "../evaluation/results.ts";
+import { mean } from "../evaluation/statistics.ts";
 import { figure, type Line, legend, type Series } from "./figures.ts";
 import { count, fixed, MISSING, percent, signed, significant } from "./format.ts";
 import { type HeatCell, type HeatMap, heatMap } from "./heatmap.ts";
 import { type Html, html } from "./html.ts";
 import { limitsOf } from "./limits.ts";
-import { capitalized, unique } from "./prose.ts";
+import { capitalized } from "./prose.ts";
 import { regularizerName } from "./series.ts";
 import { seriesColor } from "./style.ts";
 import { type Column, comparisonTable, measureName, table } from "./tables.ts";
@@ -416,11 +417,8 @@ function costEvidence(results: Results): Html {
   const rows = unique(last.map(({ optimizer }) => optimizer)).flatMap((optimizer) => {
     const own = last.filter((record) => record.optimizer === optimizer);
     const accuracies = own.flatMap(({ summary }) => summary.testAccuracy?.mean ?? []);
-    const gradients = own.reduce((sum, record) => sum + record.gradientsPerStep, 0) / own.length;
-    const accuracy =
-      accuracies.length === tasks.length
-        ? accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length
-        : undefined;
+    const gradients = mean(own.map(({ gradientsPerStep }) => gradientsPerStep));
+    const accuracy = accuracies.length === tasks.length ? mean(accuracies) : undefined;
     return [{ optimizer, gradients, accuracy, own }];
   });
   const ranked = [...rows].sort((a, b) => a.gradients - b.gradients || (b.accuracy ?? 0) - (a.accuracy ?? 0));
@@ -482,7 +480,7 @@ function familiesOf(
         accuracy !== undefined && Math.round(gradients) === x ? [100 * accuracy] : [],
       );
       if (values.length === 0) return [];
-      const y = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const y = mean(values);
       return [{ x, y, low: Math.min(...values), high: Math.max(...values) }];
     });
     const source = sourceName(family);

@@ -1,9 +1,9 @@
+import { unique } from "../evaluation/group.ts";
 import { plainName } from "../evaluation/names.ts";
 import type { Results } from "../evaluation/results.ts";
 import type { Series } from "./figures.ts";
 import { listed, plural } from "./format.ts";
 import { cleanText, type Html, html } from "./html.ts";
-import { unique } from "./prose.ts";
 import { seriesColor } from "./style.ts";
 
 /**

@@ -1,3 +1,4 @@
+import { unique } from "../evaluation/group.ts";
 import {
   type Comparison,
   type EvaluationRecord,
@@ -279,7 +280,7 @@ export function pointTable(records: readonly SharpnessRecord[]): Html {
 
 /** Every measure in the balls around the points one group of optimizers reached, by radius. */
 export function radiusTable(records: readonly SharpnessRecord[], heading: string): Html {
-  const radii = [...new Set(records.flatMap(({ summary }) => summary.radii.map((at) => at.radius)))];
+  const radii = unique(records.flatMap(({ summary }) => summary.radii.map((at) => at.radius)));
   const units: Readonly<Record<RadiusMeasure, string>> = {
     maxLoss: "max L",
     surrogateGap: "max L − L",
@@ -320,7 +321,7 @@ export function settingsTable(
   first = "Setting",
 ): Html {
   const flat = sets.map(({ settings }) => new Map(flatten(settings)));
-  const names = [...new Set(flat.flatMap((settings) => [...settings.keys()]))];
+  const names = unique(flat.flatMap((settings) => [...settings.keys()]));
   const rows = names.map(
     (name) =>
       html`<tr><th scope="row"><span class="mono">${name}</span></th>${flat.map(

@@ -1,5 +1,7 @@
+import { unique } from "../evaluation/group.ts";
 import { groupName, plainName } from "../evaluation/names.ts";
 import type { Comparison, EvaluationRecord, Results, TransferCell } from "../evaluation/results.ts";
+import { mean } from "../evaluation/statistics.ts";
 import { count, fixed, listed, MISSING, plural, signed, significant } from "./format.ts";
 import { measureName } from "./tables.ts";
 
@@ -219,7 +221,7 @@ function rangeOf(values: readonly number[]): string {
 
 function radiusVerdict(results: Results): Verdict {
   const properties = learnedTests(results).filter((test) => isOwnProperty(test) && test.below === undefined);
-  const radii = [...new Set(properties.flatMap(({ radius }) => radius ?? []))].sort((a, b) => a - b);
+  const radii = unique(properties.flatMap(({ radius }) => radius ?? [])).sort((a, b) => a - b);
   const tallies = radii.map((radius) => ({
     radius,
     tally: tallyOf(
@@ -328,15 +330,15 @@ function accuracyTally(tests: readonly Comparison[]): Tally {
 }
 
 function timeOf(learned: readonly EvaluationRecord[], explicit: readonly EvaluationRecord[]): string[] {
-  const mean = (records: readonly EvaluationRecord[], task: string): number => {
+  const secondsOf = (records: readonly EvaluationRecord[], task: string): number => {
     const seconds = records.flatMap((record) =>
       record.task === task && record.secondsPerStep !== undefined ? [record.secondsPerStep] : [],
     );
-    return seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
+    return mean(seconds);
   };
-  const tasks = [...new Set(learned.map(({ task }) => task))];
+  const tasks = unique(learned.map(({ task }) => task));
   const ratios = tasks
-    .map((task) => mean(learned, task) / mean(explicit, task))
+    .map((task) => secondsOf(learned, task) / secondsOf(explicit, task))
     .filter((ratio) => Number.isFinite(ratio) && ratio > 0)
     .sort((a, b) => a - b);
   if (ratios.length === 0) return [];
@@ -365,7 +367,7 @@ function controlOf({ comparisons, evaluations }: Results): string[] {
 }
 
 function byRegularizer(tests: readonly (Comparison & { regularizer: string })[]): string[] {
-  const names = [...new Set(tests.map(({ regularizer }) => regularizer))];
+  const names = unique(tests.map(({ regularizer }) => regularizer));
   return names.flatMap((regularizer) => {
     const own = tests.filter((test) => test.regularizer === regularizer);
     const tally = tallyOf(own, "lower");
@@ -379,8 +381,7 @@ function byRegularizer(tests: readonly (Comparison & { regularizer: string })[])
         ? []
         : [meanDifference / Math.abs(baselineMean)];
     });
-    const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
-    const change = changes.length === 0 ? MISSING : signed(fixed(0))(100 * mean);
+    const change = changes.length === 0 ? MISSING : signed(fixed(0))(100 * mean(changes));
     return [
       `${regularizer.toUpperCase()}, ${measureName(propertyOf(regularizer)).toLowerCase()} on the task of meta-training: ${told(tally, "lower")} (mean change ${change}\u00a0%).`,
     ];

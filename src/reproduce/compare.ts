@@ -1,4 +1,5 @@
 import type { Pair, Side } from "../evaluation/comparisons.ts";
+import { unique } from "../evaluation/group.ts";
 import { methodName, plainName } from "../evaluation/names.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
 import type { Plan } from "./plan.ts";
@@ -17,9 +18,9 @@ export function pairsOf(plan: Plan, learned: readonly Member[]): Pair[] {
   if (plan.comparisons !== undefined)
     return plan.comparisons.map(([candidate, baseline]) => ({ candidate, baseline }));
   const names = plan.baselines.map(({ name }) => name);
-  const sources = [...new Set(learned.map(({ lineage }) => lineage.source))];
+  const sources = unique(learned.map(({ lineage }) => lineage.source));
   const groups = sources.flatMap((source) =>
-    [...new Set(learned.map(({ lineage }) => lineage.regularizer))].flatMap((regularizer) => {
+    unique(learned.map(({ lineage }) => lineage.regularizer)).flatMap((regularizer) => {
       const members = learned.filter(
         ({ lineage }) => lineage.source === source && lineage.regularizer === regularizer,
       );

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
+import { mean } from "../evaluation/statistics.ts";
 import { decodeCheckpoint } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { readMetrics } from "../runs/metrics.ts";
@@ -47,7 +48,7 @@ export function recordOf(name: string, path: string, config: MetaConfig): MetaTr
     const losses = part.flatMap(({ metaLoss }) => (metaLoss === null ? [] : [metaLoss]));
     metaLossCurve.push({
       outerStep: part.at(-1)!.outerStep,
-      metaLoss: losses.length === 0 ? null : losses.reduce((a, b) => a + b, 0) / losses.length,
+      metaLoss: losses.length === 0 ? null : mean(losses),
     });
   }
   const seconds = metrics.at(-1)?.seconds ?? 0;

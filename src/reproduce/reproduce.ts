@@ -3,6 +3,7 @@ import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { datasetRecords } from "../evaluation/datasets.ts";
 import { runGrid } from "../evaluation/grid.ts";
+import { unique } from "../evaluation/group.ts";
 import { identityOf } from "../evaluation/identity.ts";
 import { type JobResult, recordsOf, runSecondsOf } from "../evaluation/jobs.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
@@ -112,7 +113,7 @@ async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
   for (const path of plan.adopted) readWeights(path);
   const given = [...plan.adopted, ...plan.searched].map(configOf);
   const planned = [...plan.metaRuns, ...plan.search].map(({ config }) => resolveMetaConfig(config));
-  const sources = [...new Set([...given, ...planned].flatMap(({ tasks }) => tasks))];
+  const sources = unique([...given, ...planned].flatMap(({ tasks }) => tasks));
   await prepareSetup([...plan.tasks, ...sources], store);
   return sources;
 }
