@@ -73,7 +73,8 @@ export { openWindowRunner, type WindowRunner, type WindowSettings } from "./meta
 // networks and tasks
 export { batchNorm, conv2d, maxPool } from "./nn/conv.ts";
 export { dense, type Layer, type OpenLayer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
-export { type Initialization, type Network, type OpenNetwork, sequential } from "./nn/sequential.ts";
+export type { OpenNetwork } from "./nn/open-network.ts";
+export { type Initialization, type Network, sequential } from "./nn/sequential.ts";
 // optimizers, hand-designed and learned
 export {
   type AdamOptions,

@@ -5,7 +5,8 @@ import { openArena } from "../kernels/module.ts";
 import { kernelOps, type Ops, referenceOps } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
 import { inKernelMemory } from "../kernels/vector.ts";
-import type { Network, OpenNetwork } from "../nn/sequential.ts";
+import type { OpenNetwork } from "../nn/open-network.ts";
+import type { Network } from "../nn/sequential.ts";
 import { type Key, permutation, randomIntegers } from "../random/key.ts";
 import type { Evaluation, Objective, Split, Task } from "./types.ts";
 
