@@ -1,6 +1,7 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import type { MetaConfig } from "../meta/config.ts";
+import { META_DEFAULTS } from "../meta/defaults.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { listDirectory, readText } from "../runs/files.ts";
 import { splitSpecs } from "../spec.ts";
@@ -48,7 +49,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
   parameters: {
     flags: {
       task: optional(splitSpecs, "Task, or several, comma-separated", "task"),
-      learned: optional(String, "Architecture (default lstm)", "spec"),
+      learned: optional(String, `Architecture (default ${META_DEFAULTS.learned})`, "spec"),
       init: optional(
         String,
         "Run directory or .safetensors file to start from (default: random weights)",
@@ -56,36 +57,60 @@ export const metaTrain: Command<CliContext> = buildCommand({
       ),
       regularizer: optional(
         String,
-        "Regularizer of the meta-loss, such as sam:rho=0.05 (default none)",
+        `Regularizer of the meta-loss, such as sam:rho=0.05 (default ${META_DEFAULTS.regularizer})`,
         "spec",
       ),
-      outerSteps: optional(integer(1), "Updates of the meta-parameters (default 1000)", "n"),
-      horizon: optional(integer(1), "Inner steps of a run (default 100)", "n"),
-      truncation: optional(integer(1), "Inner steps between updates (default 20)", "n"),
-      instances: optional(integer(1), "Inner runs side by side (default 2)", "n"),
+      outerSteps: optional(
+        integer(1),
+        `Updates of the meta-parameters (default ${META_DEFAULTS.outerSteps})`,
+        "n",
+      ),
+      horizon: optional(integer(1), `Inner steps of a run (default ${META_DEFAULTS.horizon})`, "n"),
+      truncation: optional(
+        integer(1),
+        `Inner steps between updates (default ${META_DEFAULTS.truncation})`,
+        "n",
+      ),
+      instances: optional(integer(1), `Inner runs side by side (default ${META_DEFAULTS.instances})`, "n"),
       metaLossBatch: {
         kind: "enum",
         values: ["same", "fresh"],
         optional: true,
-        brief: "Minibatch of a meta-loss term (default same)",
+        brief: `Minibatch of a meta-loss term (default ${META_DEFAULTS.metaLossBatch})`,
       },
       outerOptimizer: optional(
         String,
-        "Optimizer of the meta-parameters, without lr (default soap:b2=0.98)",
+        `Optimizer of the meta-parameters, without lr (default ${META_DEFAULTS.outerOptimizer})`,
         "spec",
       ),
-      outerLr: optional(positive, "Its learning rate (default 0.003)", "x"),
-      outerDecay: optional(nonNegative, "Share of it left at the last outer step (default 1: constant)", "x"),
-      clipNorm: optional(nonNegative, "Largest norm of a meta-gradient; 0: no limit (default 0)", "x"),
-      checkpointEvery: optional(integer(1), "Outer steps between checkpoints (default 50)", "n"),
-      validationSeeds: optional(integer(1), "Unseen runs of a meta-validation (default 4)", "n"),
+      outerLr: optional(positive, `Its learning rate (default ${META_DEFAULTS.outerLearningRate})`, "x"),
+      outerDecay: optional(
+        nonNegative,
+        `Share of it left at the last outer step (default ${META_DEFAULTS.outerDecay}; 1: constant)`,
+        "x",
+      ),
+      clipNorm: optional(
+        nonNegative,
+        `Largest norm of a meta-gradient; 0: no limit (default ${META_DEFAULTS.clipNorm})`,
+        "x",
+      ),
+      checkpointEvery: optional(
+        integer(1),
+        `Outer steps between checkpoints (default ${META_DEFAULTS.checkpointEvery})`,
+        "n",
+      ),
+      validationSeeds: optional(
+        integer(1),
+        `Unseen runs of a meta-validation (default ${META_DEFAULTS.validationSeeds})`,
+        "n",
+      ),
       activations: {
         kind: "enum",
         values: ["auto", "stored", "recomputed"],
         optional: true,
-        brief: "Keep a window's activations, or compute them again (default auto)",
+        brief: `Keep a window's activations, or compute them again (default ${META_DEFAULTS.activations})`,
       },
-      seed: optional(integer(0), "Seed (default 0)", "n"),
+      seed: optional(integer(0), `Seed (default ${META_DEFAULTS.seed})`, "n"),
       config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
       out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
       resume: {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LowlandError } from "../errors.ts";
+import { META_DEFAULTS } from "./defaults.ts";
 
 /** A complete meta-training configuration; every choice the field leaves open is one of these fields. */
 export interface MetaConfig {
@@ -47,28 +48,28 @@ export interface MetaConfig {
 /** A configuration as written: what is missing takes its default. */
 export type MetaConfigInput = Partial<MetaConfig> & Pick<MetaConfig, "tasks">;
 
-const count = (fallback: number) => z.int().min(1).default(fallback);
+const count = z.int().min(1);
 
 const schema = z.strictObject({
   tasks: z.array(z.string().min(1)).min(1),
-  learned: z.string().default("lstm"),
+  learned: z.string().default(META_DEFAULTS.learned),
   init: z.string().min(1).exactOptional(),
-  regularizer: z.string().default("none"),
-  outerSteps: count(1000),
-  horizon: count(100),
-  truncation: count(20),
-  instances: count(2),
-  metaLossBatch: z.enum(["same", "fresh"]).default("same"),
-  outerOptimizer: z.string().default("soap:b2=0.98"),
-  outerLearningRate: z.number().positive().default(3e-3),
-  outerDecay: z.number().min(0).max(1).default(1),
-  clipNorm: z.number().min(0).default(0),
-  checkpointEvery: count(50),
-  keepCheckpoints: count(2),
-  validationSeeds: count(4),
-  patience: count(20),
-  activations: z.enum(["auto", "stored", "recomputed"]).default("auto"),
-  seed: z.int().min(0).default(0),
+  regularizer: z.string().default(META_DEFAULTS.regularizer),
+  outerSteps: count.default(META_DEFAULTS.outerSteps),
+  horizon: count.default(META_DEFAULTS.horizon),
+  truncation: count.default(META_DEFAULTS.truncation),
+  instances: count.default(META_DEFAULTS.instances),
+  metaLossBatch: z.enum(["same", "fresh"]).default(META_DEFAULTS.metaLossBatch),
+  outerOptimizer: z.string().default(META_DEFAULTS.outerOptimizer),
+  outerLearningRate: z.number().positive().default(META_DEFAULTS.outerLearningRate),
+  outerDecay: z.number().min(0).max(1).default(META_DEFAULTS.outerDecay),
+  clipNorm: z.number().min(0).default(META_DEFAULTS.clipNorm),
+  checkpointEvery: count.default(META_DEFAULTS.checkpointEvery),
+  keepCheckpoints: count.default(META_DEFAULTS.keepCheckpoints),
+  validationSeeds: count.default(META_DEFAULTS.validationSeeds),
+  patience: count.default(META_DEFAULTS.patience),
+  activations: z.enum(["auto", "stored", "recomputed"]).default(META_DEFAULTS.activations),
+  seed: z.int().min(0).default(META_DEFAULTS.seed),
 });
 
 /**
