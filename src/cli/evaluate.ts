@@ -15,9 +15,12 @@ import {
   integer,
   jsonFlag,
   list,
+  optional,
   positive,
   radii,
   seeds,
+  threadsFlag,
+  toggle,
 } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import {
@@ -50,22 +53,14 @@ const gridFlags = {
     brief: "Number of seeds, or a list (3,7)",
     placeholder: "n",
   },
-  out: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    brief: "Directory for results.json and report.html; an interrupted command goes on from it",
-    placeholder: "dir",
-  },
-  force: { kind: "boolean", default: false, brief: "Replace results that are there", withNegated: false },
+  out: optional(
+    String,
+    "Directory for results.json and report.html; an interrupted command goes on from it",
+    "dir",
+  ),
+  force: toggle("Replace results that are there"),
   extend: extendFlag,
-  threads: {
-    kind: "parsed",
-    parse: integer(1),
-    optional: true,
-    brief: "Worker threads (default: all cores); any number gives the same bits",
-    placeholder: "n",
-  },
+  threads: threadsFlag,
   dataDir: dataDirFlag,
   json: jsonFlag,
 } as const;
@@ -154,32 +149,23 @@ export const sharpness: Command<CliContext> = buildCommand({
         brief: "Training examples to measure on",
         placeholder: "n",
       },
-      trace: {
-        kind: "boolean",
-        default: false,
-        brief: "Also estimate the Hessian trace",
-        withNegated: false,
-      },
-      eigenvalues: {
-        kind: "parsed",
-        parse: eigenvalueCount,
-        optional: true,
-        brief: "Also this many of the largest and of the smallest Hessian eigenvalues, at most 20",
-        placeholder: "k",
-      },
+      trace: toggle("Also estimate the Hessian trace"),
+      eigenvalues: optional(
+        eigenvalueCount,
+        "Also this many of the largest and of the smallest Hessian eigenvalues, at most 20",
+        "k",
+      ),
       landscape: {
         kind: "enum",
         values: ["1d", "2d"],
         optional: true,
         brief: "Also the loss along one or two filter-normalized directions; 2d for the first seed",
       },
-      atLoss: {
-        kind: "parsed",
-        parse: list(positive),
-        optional: true,
-        brief: "Also measure where the loss on those examples is first below each of these values",
-        placeholder: "list",
-      },
+      atLoss: optional(
+        list(positive),
+        "Also measure where the loss on those examples is first below each of these values",
+        "list",
+      ),
       atLossEvery: {
         kind: "parsed",
         parse: integer(1),

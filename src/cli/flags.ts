@@ -1,26 +1,43 @@
 import { LowlandError } from "../errors.ts";
 import { parseNumber } from "../spec.ts";
 
-/** The flag every command that has results takes. */
-export const jsonFlag: {
+/** A flag that is given or not. */
+export interface Switch {
   readonly kind: "boolean";
   readonly default: false;
   readonly brief: string;
   readonly withNegated: false;
-} = { kind: "boolean", default: false, brief: "Print one JSON document", withNegated: false };
+}
 
-/** For commands that leave results in a directory. */
-export const extendFlag: {
-  readonly kind: "boolean";
-  readonly default: false;
+/** A flag with a value that may be left out. */
+export interface OptionalFlag<T> {
+  readonly kind: "parsed";
+  readonly parse: (text: string) => T;
+  readonly optional: true;
   readonly brief: string;
-  readonly withNegated: false;
-} = {
+  readonly placeholder: string;
+}
+
+export const toggle = (brief: string): Switch => ({
   kind: "boolean",
   default: false,
-  brief: "Keep the runs that are there, of whatever settings, and add what is missing",
+  brief,
   withNegated: false,
-};
+});
+
+export const optional = <T>(
+  parse: (text: string) => T,
+  brief: string,
+  placeholder: string,
+): OptionalFlag<T> => ({ kind: "parsed", parse, optional: true, brief, placeholder });
+
+/** The flag every command that has results takes. */
+export const jsonFlag: Switch = toggle("Print one JSON document");
+
+/** For commands that leave results in a directory. */
+export const extendFlag: Switch = toggle(
+  "Keep the runs that are there, of whatever settings, and add what is missing",
+);
 
 /** Refuses `--force` beside `--extend`. */
 export function excludeForce({ force, extend }: { force: boolean; extend: boolean }): void {
@@ -28,19 +45,18 @@ export function excludeForce({ force, extend }: { force: boolean; extend: boolea
 }
 
 /** Where datasets are looked for first. */
-export const dataDirFlag: {
-  readonly kind: "parsed";
-  readonly parse: (text: string) => string;
-  readonly optional: true;
-  readonly brief: string;
-  readonly placeholder: string;
-} = {
-  kind: "parsed",
-  parse: String,
-  optional: true,
-  brief: "Folder to look for datasets in first",
-  placeholder: "dir",
-};
+export const dataDirFlag: OptionalFlag<string> = optional(
+  String,
+  "Folder to look for datasets in first",
+  "dir",
+);
+
+/** For commands that go through a grid of runs. */
+export const threadsFlag: OptionalFlag<number> = optional(
+  integer(1),
+  "Worker threads (default: all cores); any number gives the same bits",
+  "n",
+);
 
 function expected(what: string, text: string): LowlandError {
   return new LowlandError("E_USAGE", `must be ${what}, not ${JSON.stringify(text)}; correct it`);

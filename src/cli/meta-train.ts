@@ -6,7 +6,7 @@ import type { MetaRunResult } from "../meta/run.ts";
 import { listDirectory, readText } from "../runs/files.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag, nonNegative, positive } from "./flags.ts";
+import { dataDirFlag, integer, jsonFlag, nonNegative, optional, positive, toggle } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
@@ -36,9 +36,6 @@ interface MetaTrainFlags {
   readonly dataDir?: string;
   readonly json: boolean;
 }
-
-const optional = <T>(parse: (text: string) => T, brief: string, placeholder: string) =>
-  ({ kind: "parsed", parse, optional: true, brief, placeholder }) as const;
 
 export const metaTrain: Command<CliContext> = buildCommand({
   docs: {
@@ -86,7 +83,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
       outerLr: optional(positive, `Its learning rate (default ${META_DEFAULTS.outerLearningRate})`, "x"),
       outerDecay: optional(
         nonNegative,
-        `Share of it left at the last outer step (default ${META_DEFAULTS.outerDecay}; 1: constant)`,
+        `Share of it left at the last outer step; 1: constant (default ${META_DEFAULTS.outerDecay})`,
         "x",
       ),
       clipNorm: optional(
@@ -113,13 +110,8 @@ export const metaTrain: Command<CliContext> = buildCommand({
       seed: optional(integer(0), `Seed (default ${META_DEFAULTS.seed})`, "n"),
       config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
       out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
-      resume: {
-        kind: "boolean",
-        default: false,
-        brief: "Go on with the run that is there; start one if there is none",
-        withNegated: false,
-      },
-      force: { kind: "boolean", default: false, brief: "Replace the run that is there", withNegated: false },
+      resume: toggle("Go on with the run that is there; start one if there is none"),
+      force: toggle("Replace the run that is there"),
       threads: {
         kind: "parsed",
         parse: integer(1),

@@ -1,17 +1,12 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { type CliContext, print } from "./context.ts";
+import { optional } from "./flags.ts";
 
 export const report: Command<CliContext> = buildCommand({
   docs: { brief: "Make the report page again from stored results" },
   parameters: {
     flags: {
-      out: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        brief: "File to write (default report.html beside results.json)",
-        placeholder: "file",
-      },
+      out: optional(String, "File to write (default report.html beside results.json)", "file"),
     },
     positional: {
       kind: "tuple",

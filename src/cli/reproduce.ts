@@ -7,7 +7,18 @@ import type { Budget } from "../reproduce/paper.ts";
 import type { Plan } from "../reproduce/plan.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, distinct, excludeForce, extendFlag, integer, jsonFlag, list } from "./flags.ts";
+import {
+  dataDirFlag,
+  distinct,
+  excludeForce,
+  extendFlag,
+  integer,
+  jsonFlag,
+  list,
+  optional,
+  threadsFlag,
+  toggle,
+} from "./flags.ts";
 import { formatDuration, Progress } from "./progress.ts";
 import { evaluationTable, sharpnessTable } from "./results-tables.ts";
 import { formatTable } from "./table.ts";
@@ -28,15 +39,9 @@ const flags = {
     brief: "Directory for everything; an interrupted experiment goes on from it",
     placeholder: "dir",
   },
-  force: { kind: "boolean", default: false, brief: "Replace what is there", withNegated: false },
+  force: toggle("Replace what is there"),
   extend: extendFlag,
-  threads: {
-    kind: "parsed",
-    parse: integer(1),
-    optional: true,
-    brief: "Worker threads (default: all cores); any number gives the same bits",
-    placeholder: "n",
-  },
+  threads: threadsFlag,
   dataDir: dataDirFlag,
   json: jsonFlag,
 } as const;
@@ -148,9 +153,6 @@ interface PaperFlags extends ReproduceFlags {
   readonly dryRun: boolean;
 }
 
-const optional = <T>(parse: (text: string) => T, brief: string, placeholder: string) =>
-  ({ kind: "parsed", parse, optional: true, brief, placeholder }) as const;
-
 const paper = buildCommand({
   docs: {
     brief: "The paper's experiment: minutes to days, by budget",
@@ -201,12 +203,7 @@ const paper = buildCommand({
         "Run directories of a search over settings done elsewhere, to be recorded",
         "dir",
       ),
-      dryRun: {
-        kind: "boolean",
-        default: false,
-        brief: "Only say how long each stage should take",
-        withNegated: false,
-      },
+      dryRun: toggle("Only say how long each stage should take"),
     },
   },
   async func(this: CliContext, given: PaperFlags): Promise<void> {

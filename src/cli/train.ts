@@ -2,7 +2,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag } from "./flags.ts";
+import { dataDirFlag, integer, jsonFlag, optional, toggle } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
@@ -43,14 +43,8 @@ export const train: Command<CliContext> = buildCommand({
       },
       steps: { kind: "parsed", parse: integer(1), default: "1000", brief: "Inner steps", placeholder: "n" },
       seed: { kind: "parsed", parse: integer(0), default: "0", brief: "Seed", placeholder: "n" },
-      out: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        brief: "Directory for the run: metrics and final parameters",
-        placeholder: "dir",
-      },
-      force: { kind: "boolean", default: false, brief: "Replace a run that is there", withNegated: false },
+      out: optional(String, "Directory for the run: metrics and final parameters", "dir"),
+      force: toggle("Replace a run that is there"),
       dataDir: dataDirFlag,
       json: jsonFlag,
     },
