@@ -161,7 +161,10 @@ function answers() {
       const { outcome, tallies } = own[i];
       const counted = Object.entries(tallies)
         .filter(([, tally]) => tested(tally) > 0)
-        .map(([what, tally]) => `${what} ${tally.support} for, ${tally.against} against of ${tested(tally)}`);
+        .map(([what, tally]) => {
+          const less = tally.lessTrained > 0 ? ` (${tally.lessTrained} less trained too)` : "";
+          return `${what} ${tally.support} for${less}, ${tally.against} against of ${tested(tally)}`;
+        });
       return `**${outcome}**${counted.length === 0 ? "" : `: ${counted.join("; ")}`}`;
     }),
   ]);
@@ -192,6 +195,7 @@ const metaSeeds = sources
 const text = [
   "What of the paper's claims these results reproduce, and the tests of each: of the quantity that a regularizer is made to lower, after equal",
   "steps and at equal training loss, and of test accuracy. “For” and “against” are significant after Holm's correction; the rest is undecided.",
+  "“Less trained too”: the training loss is significantly higher there, or the test accuracy lower.",
   "",
   ...answers(),
   "",

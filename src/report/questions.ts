@@ -54,14 +54,20 @@ export function answerList(results: Results): Html {
   const columns: readonly TestedAt[] = ["equal steps", "equal training loss", "test accuracy"];
   const limits = limitsOf(results);
   return html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
-<div class="scroll answers" tabindex="0" role="region" aria-label="Answers"><table class="facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy.</span></caption>
+<div class="scroll answers" tabindex="0" role="region" aria-label="Answers"><table class="facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy. “Less trained too”: the training loss is significantly higher there, or the test accuracy lower.</span></caption>
 <thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capitalized(what)}</th>`)}</tr></thead><tbody>
 ${verdictsOf(results).map(
   ({ id, question, outcome, tallies }) =>
     html`<tr><th scope="row"><a href="#question-${id}">${question}</a></th><td>${chip(outcome)}</td>${columns.map(
       (what) => {
         const tally = tallies[what];
-        return html`<td class="num">${tally === undefined || tested(tally) === 0 ? MISSING : `${tally.support} · ${tally.undecided} · ${tally.against}`}</td>`;
+        if (tally === undefined || tested(tally) === 0) return html`<td class="num">${MISSING}</td>`;
+        const { support, undecided, against, lessTrained = 0 } = tally;
+        const note =
+          lessTrained === 0
+            ? ""
+            : html`<span class="note">${lessTrained} of ${support} less trained too</span>`;
+        return html`<td class="num">${support} · ${undecided} · ${against}${note}</td>`;
       },
     )}</tr>\n`,
 )}</tbody></table></div>

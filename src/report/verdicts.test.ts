@@ -101,6 +101,26 @@ describe("what is left open", () => {
     expect(at({ ...flatter, comparisons })).toContain("(in 1 more too few runs got there)");
   });
 
+  it("is told where what is flatter is less trained as well", () => {
+    const told = (results: Results, id: "learned" | "transfer") =>
+      find(results, id).found.find((text) => text.startsWith("Flatter after equal steps, and less trained"));
+    expect(told(flatter, "learned")).toBeUndefined();
+    expect(told(flatter, "transfer")).toBeUndefined();
+    const worse = paperResults({ sharpness: 0.5, accuracy: -0.05 });
+    // 2 sources × 2 regularizers × 2 radii
+    expect(told(worse, "learned")).toContain("in 8 of the 8 significantly lower");
+    expect(find(worse, "learned").tallies["equal steps"]).toMatchObject({ support: 8, lessTrained: 8 });
+    expect(find(worse, "radius").tallies["equal steps"]).toMatchObject({ lessTrained: 16 });
+    let lowered = 0;
+    const comparisons = flatter.comparisons.map((test) => {
+      const own = test.measure === "testAccuracy" && test.task === test.source && test.regularizer === "sam";
+      return own && lowered++ === 0 ? { ...test, meanDifference: -test.meanDifference! } : test;
+    });
+    // the two radii of one regularizer, of one source, on its own task
+    expect(told({ ...flatter, comparisons }, "learned")).toContain("in 2 of the 8 significantly lower");
+    expect(told({ ...flatter, comparisons }, "transfer")).toBeUndefined();
+  });
+
   it("is told where an accuracy is significantly lower, but by less than a point", () => {
     const comparisons = flatter.comparisons.map((test) =>
       test.measure === "testAccuracy" && test.baseline === "Adam + SAM"

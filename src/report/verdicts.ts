@@ -31,6 +31,8 @@ export interface Tally {
   /** The same in the other direction. */
   readonly against: number;
   readonly undecided: number;
+  /** Of `support`, how many are where the network is significantly less trained too: a higher training loss or lower accuracy. */
+  readonly lessTrained?: number;
 }
 
 const SIGNIFICANT = 0.05;
@@ -121,7 +123,7 @@ export function isSource({ task, source }: { task: string; source: string }): bo
 function learnedVerdict(results: Results): Verdict {
   const own = learnedTests(results).filter(isSource);
   const properties = own.filter(isOwnProperty);
-  const { equalSteps, equalLoss } = flatnessTallies(properties);
+  const { equalSteps, equalLoss } = flatnessTallies(properties, own);
   const accuracy = tallyOf(
     own.filter(({ measure }) => measure === "testAccuracy"),
     "higher",
@@ -132,6 +134,7 @@ function learnedVerdict(results: Results): Verdict {
   );
   const found = [
     ...byRegularizer(properties.filter(({ below }) => below === undefined)),
+    ...lessTrainedNote(equalSteps),
     ...(trainLoss.support === 0
       ? []
       : [
@@ -154,6 +157,29 @@ function learnedVerdict(results: Results): Verdict {
   };
 }
 
+/** In how many of the tests that decide for flatter ground after equal steps the network is also the less trained one. */
+function lessTrained(properties: readonly Comparison[], all: readonly Comparison[]): number {
+  const decided = (test: Comparison, sign: number): boolean =>
+    test.below === undefined && isDecided(test) && Math.sign(test.meanDifference ?? 0) === sign;
+  const placeOf = ({ candidate, baseline, task, steps }: Comparison): string =>
+    JSON.stringify([candidate, baseline, task, steps]);
+  const worse = all.filter(
+    (test) =>
+      (test.measure === "trainLoss" && decided(test, 1)) ||
+      (test.measure === "testAccuracy" && decided(test, -1)),
+  );
+  const places = new Set(worse.map(placeOf));
+  return properties.filter((test) => decided(test, -1) && places.has(placeOf(test))).length;
+}
+
+/** The same in words, if there are any. */
+function lessTrainedNote({ support, lessTrained = 0 }: Tally): string[] {
+  if (lessTrained === 0) return [];
+  return [
+    `Flatter after equal steps, and less trained: in ${count(lessTrained)} of the ${count(support)} significantly lower, the training loss is significantly higher or the test accuracy lower.`,
+  ];
+}
+
 /** How many comparisons at equal training loss could not be tested, in words. */
 function fewGotThere(tests: readonly Comparison[]): string {
   const untested = tests.filter(({ below, p }) => below !== undefined && p === null).length;
@@ -161,10 +187,16 @@ function fewGotThere(tests: readonly Comparison[]): string {
 }
 
 /** For and against a lower value, after equal steps and at equal training loss. */
-function flatnessTallies(tests: readonly Comparison[]): { equalSteps: Tally; equalLoss: Tally } {
-  const equalSteps = tests.filter(({ below }) => below === undefined);
-  const equalLoss = tests.filter(({ below }) => below !== undefined);
-  return { equalSteps: tallyOf(equalSteps, "lower"), equalLoss: tallyOf(equalLoss, "lower") };
+function flatnessTallies(
+  properties: readonly Comparison[],
+  all: readonly Comparison[],
+): { equalSteps: Tally; equalLoss: Tally } {
+  const equalSteps = properties.filter(({ below }) => below === undefined);
+  const equalLoss = properties.filter(({ below }) => below !== undefined);
+  return {
+    equalSteps: { ...tallyOf(equalSteps, "lower"), lessTrained: lessTrained(equalSteps, all) },
+    equalLoss: tallyOf(equalLoss, "lower"),
+  };
 }
 
 /** Flatter at equal steps and at equal training loss; at equal steps alone it may be less training, so partly at most. */
@@ -179,7 +211,7 @@ const NOTHING_TESTED =
 function transferVerdict(results: Results): Verdict {
   const elsewhere = learnedTests(results).filter((test) => !isSource(test));
   const properties = elsewhere.filter(isOwnProperty);
-  const { equalSteps, equalLoss } = flatnessTallies(properties);
+  const { equalSteps, equalLoss } = flatnessTallies(properties, elsewhere);
   const accuracy = tallyOf(
     elsewhere.filter(({ measure }) => measure === "testAccuracy"),
     "higher",
@@ -205,6 +237,7 @@ function transferVerdict(results: Results): Verdict {
               ? []
               : [`In flatness: ${flatness}. In test accuracy: ${better}.`]),
             `On the ${rangeOf(others)} ${Math.max(...others) === 1 ? "task" : "tasks"} other than its own for each source, each regularizer’s own quantity: ${told(equalSteps, "lower")}.`,
+            ...lessTrainedNote(equalSteps),
             ...(tested(equalLoss) === 0
               ? []
               : [`At equal training loss: ${told(equalLoss, "lower")}${fewGotThere(properties)}.`]),
@@ -220,7 +253,8 @@ function rangeOf(values: readonly number[]): string {
 }
 
 function radiusVerdict(results: Results): Verdict {
-  const properties = learnedTests(results).filter((test) => isOwnProperty(test) && test.below === undefined);
+  const all = learnedTests(results);
+  const properties = all.filter((test) => isOwnProperty(test) && test.below === undefined);
   const radii = unique(properties.flatMap(({ radius }) => radius ?? [])).sort((a, b) => a - b);
   const tallies = radii.map((radius) => ({
     radius,
@@ -235,7 +269,7 @@ function radiusVerdict(results: Results): Verdict {
     question: "At which radius?",
     claim: `The neighbourhood is lower at every radius that was looked at${radii.length === 0 ? "" : ` (${listed(radii.map(String))})`}.`,
     outcome: jointOutcome(counted.map(({ tally }) => outcomeOf(tally))),
-    tallies: { "equal steps": tallyOf(properties, "lower") },
+    tallies: { "equal steps": flatnessTallies(properties, all).equalSteps },
     found:
       counted.length === 0
         ? [NOTHING_TESTED]
