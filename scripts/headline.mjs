@@ -162,8 +162,12 @@ function answers() {
       const counted = Object.entries(tallies)
         .filter(([, tally]) => tested(tally) > 0)
         .map(([what, tally]) => {
-          const less = tally.lessTrained > 0 ? ` (${tally.lessTrained} less trained too)` : "";
-          return `${what} ${tally.support} for${less}, ${tally.against} against of ${tested(tally)}`;
+          const { support, against, unequallyTrained = 0 } = tally;
+          const unequal =
+            unequallyTrained > 0
+              ? ` (${unequallyTrained} of these ${support + against} unequally trained)`
+              : "";
+          return `${what} ${support} for, ${against} against of ${tested(tally)}${unequal}`;
         });
       return `**${outcome}**${counted.length === 0 ? "" : `: ${counted.join("; ")}`}`;
     }),
@@ -195,7 +199,7 @@ const metaSeeds = sources
 const text = [
   "What of the paper's claims these results reproduce, and the tests of each: of the quantity that a regularizer is made to lower, after equal",
   "steps and at equal training loss, and of test accuracy. “For” and “against” are significant after Holm's correction; the rest is undecided.",
-  "“Less trained too”: the training loss is significantly higher there, or the test accuracy lower.",
+  "“Unequally trained”: the training loss differs significantly there too, so that what is compared may be how far the networks were trained.",
   "",
   ...answers(),
   "",

@@ -2,7 +2,7 @@ import { LowlandError } from "../errors.ts";
 import { parseNumber } from "../spec.ts";
 
 /** A flag that is given or not. */
-export interface Switch {
+export interface Toggle {
   readonly kind: "boolean";
   readonly default: false;
   readonly brief: string;
@@ -18,13 +18,15 @@ export interface OptionalFlag<T> {
   readonly placeholder: string;
 }
 
-export const toggle = (brief: string): Switch => ({
+/** A flag that is given or not, with what help says of it. */
+export const toggle = (brief: string): Toggle => ({
   kind: "boolean",
   default: false,
   brief,
   withNegated: false,
 });
 
+/** A flag that may be left out, its value read by `parse`. */
 export const optional = <T>(
   parse: (text: string) => T,
   brief: string,
@@ -32,10 +34,10 @@ export const optional = <T>(
 ): OptionalFlag<T> => ({ kind: "parsed", parse, optional: true, brief, placeholder });
 
 /** The flag every command that has results takes. */
-export const jsonFlag: Switch = toggle("Print one JSON document");
+export const jsonFlag: Toggle = toggle("Print one JSON document");
 
 /** For commands that leave results in a directory. */
-export const extendFlag: Switch = toggle(
+export const extendFlag: Toggle = toggle(
   "Keep the runs that are there, of whatever settings, and add what is missing",
 );
 

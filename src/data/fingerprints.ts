@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { LoadedDataset } from "./datasets.ts";
 
-/** SHA-256 or the like, by the name of what has it: datasets, files. */
+/** What tells the bytes of datasets or files from others, by their name: a SHA-256, or `official`. */
 export type Fingerprints = Readonly<Record<string, string>>;
 
 /** Those taken so far: hashing CIFAR-10 takes a good part of a second, and its bytes never change. */

@@ -86,10 +86,18 @@ describe("limitsOf", () => {
       [9, 4, 5, 5, 3.99],
     ];
     expect(withCurves(falling!, slower!, flat!)).toContain(
-      "in 2 of 3 runs the lowest meta-validation loss still fell by more than 1 % in the last fifth of the outer steps, most in that of LSTM #0, by 25.0 %.",
+      "in 2 of 3 runs with five meta-validations or more the lowest meta-validation loss still fell by more than 1 % in the last fifth of the outer steps, most in that of LSTM #0, by 25.0 %.",
     );
     expect(withCurves(flat!)).not.toContain("More meta-training");
-    expect(withCurves([9, null, 5, 4, 3], [9, 3])).not.toContain("More meta-training");
+    // diverged all the way to the last look; a loss that may be negative; too few looks
+    for (const losses of [
+      [null, null, null, null, 3],
+      [9, 3, -1, -2, -3],
+      [9, null, 5, 4, 3],
+      [9, 3],
+    ]) {
+      expect(withCurves(losses)).not.toContain("More meta-training");
+    }
   });
 
   it("says how many tests at equal training loss rest on fewer seeds", () => {

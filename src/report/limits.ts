@@ -76,7 +76,7 @@ function told(fact: string, runs: readonly MetaTrainingRecord[], fields: Readonl
   return [`${fact}: ${parts.join("; ")} of ${plural(runs.length, "run")}.`];
 }
 
-/** A fall of the lowest meta-validation loss, as a share of it, within the last fifth of meta-training: more is not the end yet. */
+/** Meta-validation counts as still improving if its lowest loss fell by more than this share in the last fifth of meta-training. */
 const STILL_FALLING = 0.01;
 
 /** Whether meta-validation had stopped improving where meta-training ended. */
@@ -89,13 +89,14 @@ function unfinishedOf({ metaTraining }: Results): string[] {
     if (last === undefined || looks.length < 5) return [];
     const lowest = (share: number) =>
       Math.min(...looks.flatMap((look) => (look.outerStep <= share * last.outerStep ? [look.loss] : [])));
-    return [{ name, fall: 1 - lowest(1) / lowest(0.8) }];
+    const before = lowest(0.8);
+    return Number.isFinite(before) && before > 0 ? [{ name, fall: 1 - lowest(1) / before }] : [];
   });
   const falling = falls.filter(({ fall }) => fall > STILL_FALLING).sort((a, b) => b.fall - a.fall);
   if (falling.length === 0) return [];
   const [{ name, fall }] = falling as [(typeof falling)[0]];
   return [
-    `More meta-training may give more: in ${count(falling.length)} of ${count(falls.length)} runs the lowest meta-validation loss still fell by more than ${100 * STILL_FALLING} % in the last fifth of the outer steps, most in that of ${name}, by ${percent(fall)} %.`,
+    `More meta-training may give more: in ${count(falling.length)} of ${count(falls.length)} runs with five meta-validations or more the lowest meta-validation loss still fell by more than ${100 * STILL_FALLING} % in the last fifth of the outer steps, most in that of ${name}, by ${percent(fall)} %.`,
   ];
 }
 

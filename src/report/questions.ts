@@ -54,7 +54,7 @@ export function answerList(results: Results): Html {
   const columns: readonly TestedAt[] = ["equal steps", "equal training loss", "test accuracy"];
   const limits = limitsOf(results);
   return html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
-<div class="scroll answers" tabindex="0" role="region" aria-label="Answers"><table class="facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy. “Less trained too”: the training loss is significantly higher there, or the test accuracy lower.</span></caption>
+<div class="scroll answers" tabindex="0" role="region" aria-label="Answers"><table class="facts"><caption><span>What of the paper these results reproduce. Tests that speak for the claim · are undecided · speak against it: of each regularizer’s own quantity after equal steps and at equal training loss, and of test accuracy. “Unequally trained”: the training loss differs significantly there too.</span></caption>
 <thead><tr><th scope="col">Question</th><th scope="col">Outcome</th>${columns.map((what) => html`<th scope="col" class="num">${capitalized(what)}</th>`)}</tr></thead><tbody>
 ${verdictsOf(results).map(
   ({ id, question, outcome, tallies }) =>
@@ -62,11 +62,11 @@ ${verdictsOf(results).map(
       (what) => {
         const tally = tallies[what];
         if (tally === undefined || tested(tally) === 0) return html`<td class="num">${MISSING}</td>`;
-        const { support, undecided, against, lessTrained = 0 } = tally;
+        const { support, undecided, against, unequallyTrained = 0 } = tally;
         const note =
-          lessTrained === 0
+          unequallyTrained === 0
             ? ""
-            : html`<span class="note">${lessTrained} of ${support} less trained too</span>`;
+            : html`<span class="note">${unequallyTrained} of ${support + against} unequally trained</span>`;
         return html`<td class="num">${support} · ${undecided} · ${against}${note}</td>`;
       },
     )}</tr>\n`,

@@ -101,24 +101,36 @@ describe("what is left open", () => {
     expect(at({ ...flatter, comparisons })).toContain("(in 1 more too few runs got there)");
   });
 
-  it("is told where what is flatter is less trained as well", () => {
-    const told = (results: Results, id: "learned" | "transfer") =>
-      find(results, id).found.find((text) => text.startsWith("Flatter after equal steps, and less trained"));
-    expect(told(flatter, "learned")).toBeUndefined();
-    expect(told(flatter, "transfer")).toBeUndefined();
-    const worse = paperResults({ sharpness: 0.5, accuracy: -0.05 });
-    // 2 sources × 2 regularizers × 2 radii
-    expect(told(worse, "learned")).toContain("in 8 of the 8 significantly lower");
-    expect(find(worse, "learned").tallies["equal steps"]).toMatchObject({ support: 8, lessTrained: 8 });
-    expect(find(worse, "radius").tallies["equal steps"]).toMatchObject({ lessTrained: 16 });
-    let lowered = 0;
-    const comparisons = flatter.comparisons.map((test) => {
-      const own = test.measure === "testAccuracy" && test.task === test.source && test.regularizer === "sam";
-      return own && lowered++ === 0 ? { ...test, meanDifference: -test.meanDifference! } : test;
+  it("is told where what is flatter or sharper is not equally trained", () => {
+    const told = (results: Results, id: "learned" | "transfer" | "radius") =>
+      find(results, id).found.find((text) => text.includes("the training loss differs significantly too"));
+    const [trained, own] = [new Set<string>(), new Set<string>()];
+    for (const { measure, candidate, task, source } of flatter.comparisons) {
+      if (measure === "trainLoss" && task === source) trained.add(candidate);
+      if (measure === "trainLoss" && task === source && own.size === 0) own.add(candidate);
+    }
+    const withLoss = (candidates: ReadonlySet<string>, results: Results): Results => ({
+      ...results,
+      comparisons: results.comparisons.map((test) => {
+        if (test.measure !== "trainLoss" || test.below !== undefined) return test;
+        const differs = candidates.has(test.candidate) && test.task === test.source;
+        return { ...test, pHolm: differs ? 1e-6 : 1, ...(differs && { agreeing: test.repetitions! }) };
+      }),
     });
-    // the two radii of one regularizer, of one source, on its own task
-    expect(told({ ...flatter, comparisons }, "learned")).toContain("in 2 of the 8 significantly lower");
-    expect(told({ ...flatter, comparisons }, "transfer")).toBeUndefined();
+    for (const results of [flatter, sharper]) {
+      expect(told(withLoss(new Set(), results), "learned")).toBeUndefined();
+      // 2 sources × 2 regularizers × 2 radii
+      expect(told(withLoss(trained, results), "learned")).toContain(
+        "In 8 of these 8 significant differences",
+      );
+      expect(told(withLoss(own, results), "learned")).toContain("In 2 of these 8 significant differences");
+      expect(told(withLoss(own, results), "transfer")).toBeUndefined();
+      expect(told(withLoss(own, results), "radius")).toContain("In 2 of these 16");
+    }
+    expect(find(withLoss(own, sharper), "learned").tallies["equal steps"]).toMatchObject({
+      against: 8,
+      unequallyTrained: 2,
+    });
   });
 
   it("is told where an accuracy is significantly lower, but by less than a point", () => {

@@ -31,8 +31,8 @@ export interface Tally {
   /** The same in the other direction. */
   readonly against: number;
   readonly undecided: number;
-  /** Of `support`, how many are where the network is significantly less trained too: a higher training loss or lower accuracy. */
-  readonly lessTrained?: number;
+  /** Of `support` and `against` after equal steps, how many are where the training loss differs significantly too. */
+  readonly unequallyTrained?: number;
 }
 
 const SIGNIFICANT = 0.05;
@@ -134,7 +134,7 @@ function learnedVerdict(results: Results): Verdict {
   );
   const found = [
     ...byRegularizer(properties.filter(({ below }) => below === undefined)),
-    ...lessTrainedNote(equalSteps),
+    ...unequallyTrainedNote(equalSteps),
     ...(trainLoss.support === 0
       ? []
       : [
@@ -157,26 +157,22 @@ function learnedVerdict(results: Results): Verdict {
   };
 }
 
-/** In how many of the tests that decide for flatter ground after equal steps the network is also the less trained one. */
-function lessTrained(properties: readonly Comparison[], all: readonly Comparison[]): number {
-  const decided = (test: Comparison, sign: number): boolean =>
-    test.below === undefined && isDecided(test) && Math.sign(test.meanDifference ?? 0) === sign;
+/** How many tests decided after equal steps, for or against, are of networks whose training loss differs significantly too. */
+function countUnequallyTrained(properties: readonly Comparison[], all: readonly Comparison[]): number {
   const placeOf = ({ candidate, baseline, task, steps }: Comparison): string =>
     JSON.stringify([candidate, baseline, task, steps]);
-  const worse = all.filter(
-    (test) =>
-      (test.measure === "trainLoss" && decided(test, 1)) ||
-      (test.measure === "testAccuracy" && decided(test, -1)),
+  const unequal = all.filter(
+    (test) => test.measure === "trainLoss" && test.below === undefined && isDecided(test),
   );
-  const places = new Set(worse.map(placeOf));
-  return properties.filter((test) => decided(test, -1) && places.has(placeOf(test))).length;
+  const places = new Set(unequal.map(placeOf));
+  return properties.filter((test) => isDecided(test) && places.has(placeOf(test))).length;
 }
 
 /** The same in words, if there are any. */
-function lessTrainedNote({ support, lessTrained = 0 }: Tally): string[] {
-  if (lessTrained === 0) return [];
+function unequallyTrainedNote({ support, against, unequallyTrained = 0 }: Tally): string[] {
+  if (unequallyTrained === 0) return [];
   return [
-    `Flatter after equal steps, and less trained: in ${count(lessTrained)} of the ${count(support)} significantly lower, the training loss is significantly higher or the test accuracy lower.`,
+    `In ${count(unequallyTrained)} of these ${count(support + against)} significant differences the training loss differs significantly too: what differs may be how far the networks were trained.`,
   ];
 }
 
@@ -194,7 +190,7 @@ function flatnessTallies(
   const equalSteps = properties.filter(({ below }) => below === undefined);
   const equalLoss = properties.filter(({ below }) => below !== undefined);
   return {
-    equalSteps: { ...tallyOf(equalSteps, "lower"), lessTrained: lessTrained(equalSteps, all) },
+    equalSteps: { ...tallyOf(equalSteps, "lower"), unequallyTrained: countUnequallyTrained(equalSteps, all) },
     equalLoss: tallyOf(equalLoss, "lower"),
   };
 }
@@ -237,7 +233,7 @@ function transferVerdict(results: Results): Verdict {
               ? []
               : [`In flatness: ${flatness}. In test accuracy: ${better}.`]),
             `On the ${rangeOf(others)} ${Math.max(...others) === 1 ? "task" : "tasks"} other than its own for each source, each regularizer’s own quantity: ${told(equalSteps, "lower")}.`,
-            ...lessTrainedNote(equalSteps),
+            ...unequallyTrainedNote(equalSteps),
             ...(tested(equalLoss) === 0
               ? []
               : [`At equal training loss: ${told(equalLoss, "lower")}${fewGotThere(properties)}.`]),
@@ -264,12 +260,13 @@ function radiusVerdict(results: Results): Verdict {
     ),
   }));
   const counted = tallies.filter(({ tally }) => tested(tally) > 0);
+  const { equalSteps } = flatnessTallies(properties, all);
   return {
     id: "radius",
     question: "At which radius?",
     claim: `The neighbourhood is lower at every radius that was looked at${radii.length === 0 ? "" : ` (${listed(radii.map(String))})`}.`,
     outcome: jointOutcome(counted.map(({ tally }) => outcomeOf(tally))),
-    tallies: { "equal steps": flatnessTallies(properties, all).equalSteps },
+    tallies: { "equal steps": equalSteps },
     found:
       counted.length === 0
         ? [NOTHING_TESTED]
@@ -277,6 +274,7 @@ function radiusVerdict(results: Results): Verdict {
             `Over all sources, tasks and numbers of steps, each regularizer’s own quantity: ${counted
               .map(({ radius, tally }) => `at radius ${radius} ${told(tally, "lower")}`)
               .join("; ")}.`,
+            ...unequallyTrainedNote(equalSteps),
             "At small radii maximum loss and surrogate gap follow the gradient norm at the point reached; only at larger ones do they show curvature.",
           ],
   };

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import type { Fingerprints } from "../data/fingerprints.ts";
 import { LowlandError } from "../errors.ts";
 import {
   isTemporary,
@@ -24,7 +25,7 @@ export interface RunMeta {
   /** Operating system and processor: `linux-x64`. */
   readonly platform: string;
   /** What tells the datasets' bytes from others, by name: `official` or a SHA-256. */
-  readonly data?: Readonly<Record<string, string>>;
+  readonly data?: Fingerprints;
   /** The command line as typed, without the interpreter: `["meta-train", "--task", …]`. */
   readonly command: readonly string[];
   readonly seed: number;

@@ -4,6 +4,7 @@ import { splitIndices } from "../data/splits.ts";
 import { syntheticDigits } from "../data/synthetic-digits.ts";
 import { openArena } from "../kernels/module.ts";
 import { dense, sigmoid } from "../nn/layers.ts";
+import type { OpenNetwork } from "../nn/open-network.ts";
 import { sequential } from "../nn/sequential.ts";
 import { foldIn, key } from "../random/key.ts";
 import { classificationTask } from "./classification.ts";
@@ -163,6 +164,40 @@ describe("splits", () => {
 });
 
 describe("classificationTask", () => {
+  it("takes a network of the user's own, whose methods need their object", () => {
+    class Own implements OpenNetwork {
+      readonly #inner: OpenNetwork;
+      constructor(inner: OpenNetwork) {
+        this.#inner = inner;
+      }
+      get input() {
+        return this.#inner.input;
+      }
+      run(...given: Parameters<OpenNetwork["run"]>) {
+        return this.#inner.run(...given);
+      }
+      hessianVectorProduct(...given: Parameters<OpenNetwork["hessianVectorProduct"]>) {
+        this.#inner.hessianVectorProduct(...given);
+      }
+      readStatistics(out: Float32Array | Float64Array) {
+        this.#inner.readStatistics(out);
+      }
+    }
+    const own = classificationTask(
+      "own",
+      { ...network, open: (ops, batch) => new Own(network.open(ops, batch)) },
+      data,
+      { batchSize: BATCH },
+    );
+    for (const point of [params, Float64Array.from(params)]) {
+      const [a, b] = [point.slice(), point.slice()];
+      const loss = own.objective().lossAndGradient(point, key(2), a);
+      expect(loss).toBe(task.objective().lossAndGradient(point, key(2), b));
+      expect(a).toEqual(b);
+    }
+    own.close?.();
+  });
+
   it("counts a row as correct where the label has the largest logit", () => {
     const labels = data.test.labels;
     const share = labels.filter((label) => label === 2).length / labels.length;

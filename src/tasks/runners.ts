@@ -39,8 +39,13 @@ export function openRunners(network: Network, arena: Arena): Runners {
     if (runner === undefined) {
       const ops = precision === "float32" ? kernelOps(arena) : referenceOps;
       const opened = network.open(ops, batch);
+      const able = precision === "float32" ? takingAnyVectors(opened, ops, network.layout.size) : opened;
+      // methods by name: what a network of the user's own opens may be an object of a class
       runner = {
-        ...(precision === "float32" ? takingAnyVectors(opened, ops, network.layout.size) : opened),
+        input: opened.input,
+        run: (...arguments_) => able.run(...arguments_),
+        hessianVectorProduct: (...arguments_) => able.hessianVectorProduct(...arguments_),
+        readStatistics: (out) => opened.readStatistics(out),
         ops,
         labels: new Uint8Array(batch),
         split: undefined,
@@ -55,7 +60,11 @@ export function openRunners(network: Network, arena: Arena): Runners {
 }
 
 /** A network in the kernels' memory for vectors anywhere: those from outside are copied in, and results out again. */
-function takingAnyVectors(network: OpenNetwork, ops: Ops, size: number): OpenNetwork {
+function takingAnyVectors(
+  network: OpenNetwork,
+  ops: Ops,
+  size: number,
+): Pick<OpenNetwork, "run" | "hessianVectorProduct"> {
   const inside = new Map<string, Vector>();
   const borrowed = (role: string, vector: Vector): Vector => {
     if (inKernelMemory(vector)) return vector;
@@ -68,7 +77,6 @@ function takingAnyVectors(network: OpenNetwork, ops: Ops, size: number): OpenNet
     if (own !== vector) vector.set(own);
   };
   return {
-    ...network,
     run(params, labels, count, options = {}) {
       const own = borrowed("params", params);
       const { gradient: outside } = options;
