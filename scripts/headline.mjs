@@ -5,6 +5,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { unique } from "../dist/evaluation/group.js";
+import { plainName, regularizerIn } from "../dist/evaluation/names.js";
 import { scoreOf } from "../dist/evaluation/tuning.js";
 import { parseResults } from "../dist/index.js";
 import { withDataLabels } from "../dist/report/datasets.js";
@@ -23,10 +25,10 @@ const { transfer, evaluations, comparisons, settings, version, kernelVariant } =
 if (transfer === undefined)
   throw new Error(`${path} has no transfer matrix: give results of reproduce paper`);
 
-const sources = [...new Set(transfer.map((cell) => cell.source))];
+const sources = unique(transfer.map((cell) => cell.source));
 const REGULARIZERS = { sam: "SAM", gsam: "GSAM", gam: "GAM" };
 const horizons = [...settings.steps].sort((a, b) => a - b);
-const tasks = [...new Set(transfer.map((cell) => cell.task))];
+const tasks = unique(transfer.map((cell) => cell.task));
 const places = horizons.flatMap((steps) => tasks.map((task) => ({ task, steps })));
 const after = ({ task, steps }) => (horizons.length === 1 ? task : `${task}, ${steps} steps`);
 
@@ -128,8 +130,8 @@ function drawing() {
       grid: true,
     },
     y: { domain: names, label: null },
-    fx: { domain: [...new Set(points.map((point) => point.source))], label: null },
-    fy: { domain: [...new Set(points.map(({ place }) => place))], label: null },
+    fx: { domain: unique(points.map((point) => point.source)), label: null },
+    fy: { domain: unique(points.map(({ place }) => place)), label: null },
     color: { domain: names, range: colors },
     marks: [
       Plot.ruleX([1], { stroke: "#222" }),
@@ -177,10 +179,9 @@ function answers() {
 
 /** The hand-designed optimizers, in words: `4: SGD and Adam, each alone and with explicit SAM`. */
 function handDesigned() {
-  const names = [...new Set(results.tuning.map(({ optimizer }) => optimizer))];
-  const parts = names.map((name) => name.split(" + "));
-  const plain = [...new Set(parts.map(([base]) => base))];
-  const explicit = [...new Set(parts.flatMap(([, regularizer]) => regularizer ?? []))];
+  const names = unique(results.tuning.map(({ optimizer }) => optimizer));
+  const plain = unique(names.map(plainName));
+  const explicit = unique(names.flatMap((name) => regularizerIn(name) ?? []));
   const all = names.length === plain.length * (1 + explicit.length);
   if (!all || explicit.length === 0) return `${names.length}: ${listed(names)}`;
   return `${names.length}: ${listed(plain)}, each alone and with explicit ${listed(explicit)}`;

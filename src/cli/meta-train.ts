@@ -37,6 +37,13 @@ interface MetaTrainFlags {
   readonly json: boolean;
 }
 
+type Setting = keyof typeof META_DEFAULTS;
+
+const withDefault = (name: Setting, brief: string) => `${brief} (default ${META_DEFAULTS[name]})`;
+/** The flag of a setting that the configuration has a default for. */
+const setting = <T>(name: Setting, parse: (text: string) => T, brief: string, placeholder: string) =>
+  optional(parse, withDefault(name, brief), placeholder);
+
 export const metaTrain: Command<CliContext> = buildCommand({
   docs: {
     brief: "Meta-train a learned optimizer",
@@ -46,68 +53,51 @@ export const metaTrain: Command<CliContext> = buildCommand({
   parameters: {
     flags: {
       task: optional(splitSpecs, "Task, or several, comma-separated", "task"),
-      learned: optional(String, `Architecture (default ${META_DEFAULTS.learned})`, "spec"),
+      learned: setting("learned", String, "Architecture", "spec"),
       init: optional(
         String,
         "Run directory or .safetensors file to start from (default: random weights)",
         "path",
       ),
-      regularizer: optional(
+      regularizer: setting(
+        "regularizer",
         String,
-        `Regularizer of the meta-loss, such as sam:rho=0.05 (default ${META_DEFAULTS.regularizer})`,
+        "Regularizer of the meta-loss, such as sam:rho=0.05",
         "spec",
       ),
-      outerSteps: optional(
-        integer(1),
-        `Updates of the meta-parameters (default ${META_DEFAULTS.outerSteps})`,
-        "n",
-      ),
-      horizon: optional(integer(1), `Inner steps of a run (default ${META_DEFAULTS.horizon})`, "n"),
-      truncation: optional(
-        integer(1),
-        `Inner steps between updates (default ${META_DEFAULTS.truncation})`,
-        "n",
-      ),
-      instances: optional(integer(1), `Inner runs side by side (default ${META_DEFAULTS.instances})`, "n"),
+      outerSteps: setting("outerSteps", integer(1), "Updates of the meta-parameters", "n"),
+      horizon: setting("horizon", integer(1), "Inner steps of a run", "n"),
+      truncation: setting("truncation", integer(1), "Inner steps between updates", "n"),
+      instances: setting("instances", integer(1), "Inner runs side by side", "n"),
       metaLossBatch: {
         kind: "enum",
         values: ["same", "fresh"],
         optional: true,
-        brief: `Minibatch of a meta-loss term (default ${META_DEFAULTS.metaLossBatch})`,
+        brief: withDefault("metaLossBatch", "Minibatch of a meta-loss term"),
       },
-      outerOptimizer: optional(
+      outerOptimizer: setting(
+        "outerOptimizer",
         String,
-        `Optimizer of the meta-parameters, without lr (default ${META_DEFAULTS.outerOptimizer})`,
+        "Optimizer of the meta-parameters, without lr",
         "spec",
       ),
-      outerLr: optional(positive, `Its learning rate (default ${META_DEFAULTS.outerLearningRate})`, "x"),
-      outerDecay: optional(
+      outerLr: setting("outerLearningRate", positive, "Its learning rate", "x"),
+      outerDecay: setting(
+        "outerDecay",
         nonNegative,
-        `Share of it left at the last outer step; 1: constant (default ${META_DEFAULTS.outerDecay})`,
+        "Share of it left at the last outer step; 1: constant",
         "x",
       ),
-      clipNorm: optional(
-        nonNegative,
-        `Largest norm of a meta-gradient; 0: no limit (default ${META_DEFAULTS.clipNorm})`,
-        "x",
-      ),
-      checkpointEvery: optional(
-        integer(1),
-        `Outer steps between checkpoints (default ${META_DEFAULTS.checkpointEvery})`,
-        "n",
-      ),
-      validationSeeds: optional(
-        integer(1),
-        `Unseen runs of a meta-validation (default ${META_DEFAULTS.validationSeeds})`,
-        "n",
-      ),
+      clipNorm: setting("clipNorm", nonNegative, "Largest norm of a meta-gradient; 0: no limit", "x"),
+      checkpointEvery: setting("checkpointEvery", integer(1), "Outer steps between checkpoints", "n"),
+      validationSeeds: setting("validationSeeds", integer(1), "Unseen runs of a meta-validation", "n"),
       activations: {
         kind: "enum",
         values: ["auto", "stored", "recomputed"],
         optional: true,
-        brief: `Keep a window's activations, or compute them again (default ${META_DEFAULTS.activations})`,
+        brief: withDefault("activations", "Keep a window's activations, or compute them again"),
       },
-      seed: optional(integer(0), `Seed (default ${META_DEFAULTS.seed})`, "n"),
+      seed: setting("seed", integer(0), "Seed", "n"),
       config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
       out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
       resume: toggle("Go on with the run that is there; start one if there is none"),

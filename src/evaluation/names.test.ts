@@ -5,6 +5,7 @@ import {
   lineageOf,
   methodName,
   plainName,
+  regularizerIn,
   repetitionName,
   slug,
   sourceName,
@@ -33,6 +34,7 @@ describe("names", () => {
     expect(sourceName(one)).toBe("cifar-10/mlp-relu");
     expect(plainName(methodName("adamw", "gam-fd"))).toBe("AdamW");
     expect(plainName("Adam")).toBe("Adam");
+    expect(["Adam", "AdamW + GAM", one].map(regularizerIn)).toEqual([undefined, "GAM", "SAM"]);
     expect(sourceName("AdamW + GAM")).toBeUndefined();
   });
 });

@@ -50,6 +50,11 @@ export function plainName(name: string): string {
   return name.replace(/ \+ [^ ]+/, "");
 }
 
+/** What the regularizer in a name is called: `SAM` for `Adam + SAM`; undefined if there is none. */
+export function regularizerIn(name: string): string | undefined {
+  return / \+ ([^ ]+)/.exec(name)?.[1];
+}
+
 /** The meta-training task in the name of a learned optimizer; undefined for a hand-designed one. */
 export function sourceName(name: string): string | undefined {
   return / from (.+)$/.exec(groupName(name))?.[1];

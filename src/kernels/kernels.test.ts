@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { expectWithin } from "../../test/kernels/within.ts";
 import { key, normal } from "../random/key.ts";
 import { kernels, openArena, useKernelVariant } from "./module.ts";
 import { type DenseShape, kernelOps, referenceOps } from "./ops.ts";
@@ -35,16 +36,6 @@ function release(): void {
 
 const double = (x: Vector): Float64Array => Float64Array.from(x);
 const absolute = (x: Vector): Float64Array => Float64Array.from(x, Math.abs);
-
-/** |actual − expected| ≤ bound in every entry. */
-function expectWithin(actual: Vector, expected: Vector, bound: (i: number) => number): void {
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(actual[i]! - expected[i]!);
-    if (!(error <= bound(i))) {
-      expect.fail(`entry ${i} is ${actual[i]}, not ${expected[i]}: ${error} off, ${bound(i)} allowed`);
-    }
-  }
-}
 
 const shapes: fc.Arbitrary<DenseShape & { lead: number; seed: number }> = fc.record({
   batch: fc.integer({ min: 1, max: 13 }),

@@ -190,6 +190,24 @@ export function openNetwork(
       if (into !== undefined) [dy, dyDot] = [into.dx, into.dxDot];
     }
   };
+  /** Goes through `count` examples in as many as the buffers hold; gradients of all but the first are added to those before. */
+  const eachBatch = (
+    x: Vector,
+    labels: Uint8Array,
+    count: number,
+    accumulate: boolean,
+    use: (x: Vector, labels: Uint8Array, length: number, accumulate: boolean) => void,
+  ): void => {
+    if (count <= batch) {
+      use(x, labels, count, accumulate);
+      return;
+    }
+    for (let start = 0; start < count; start += batch) {
+      const end = Math.min(start + batch, count);
+      const part = x.subarray(start * inputSize, end * inputSize);
+      use(part, labels.subarray(start, end), end - start, accumulate || start > 0);
+    }
+  };
   return {
     input: values[0]!,
     hessianVectorProduct(
@@ -201,16 +219,9 @@ export function openNetwork(
       if (statistics !== undefined) eachPart(statistics, statisticsOf, (part, own) => own.set(part));
       const directions = viewsOf(direction);
       const options = { weights: views(params), outputs: views(product), scale, frozen: true };
-      for (let start = 0; start < count; start += batch) {
-        const end = Math.min(start + batch, count);
-        productPart(
-          x.subarray(start * inputSize, end * inputSize),
-          labels.subarray(start, end),
-          end - start,
-          directions,
-          { ...options, accumulate: accumulate || start > 0 },
-        );
-      }
+      eachBatch(x, labels, count, accumulate, (part, own, length, added) =>
+        productPart(part, own, length, directions, { ...options, accumulate: added }),
+      );
     },
     run(params, labels, count, { x = values[0]!, gradient, scale = 1, accumulate = false, statistics } = {}) {
       const frozen = statistics !== undefined;
@@ -218,20 +229,13 @@ export function openNetwork(
       const weights = views(params);
       const outputs = gradient && views(gradient);
       const options = { weights, outputs, scale, frozen };
-      if (count <= batch) return runPart(x, labels, count, { ...options, accumulate });
       let loss = 0;
       let correct = 0;
-      for (let start = 0; start < count; start += batch) {
-        const end = Math.min(start + batch, count);
-        const part = runPart(
-          x.subarray(start * inputSize, end * inputSize),
-          labels.subarray(start, end),
-          end - start,
-          { ...options, accumulate: accumulate || start > 0 },
-        );
-        loss += part.loss;
-        correct += part.correct;
-      }
+      eachBatch(x, labels, count, accumulate, (part, own, length, added) => {
+        const result = runPart(part, own, length, { ...options, accumulate: added });
+        loss += result.loss;
+        correct += result.correct;
+      });
       return { loss, correct };
     },
     readStatistics(out) {

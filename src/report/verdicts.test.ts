@@ -104,11 +104,12 @@ describe("what is left open", () => {
   it("is told where what is flatter or sharper is not equally trained", () => {
     const told = (results: Results, id: "learned" | "transfer" | "radius") =>
       find(results, id).found.find((text) => text.includes("the training loss differs significantly too"));
-    const [trained, own] = [new Set<string>(), new Set<string>()];
-    for (const { measure, candidate, task, source } of flatter.comparisons) {
-      if (measure === "trainLoss" && task === source) trained.add(candidate);
-      if (measure === "trainLoss" && task === source && own.size === 0) own.add(candidate);
-    }
+    const trained = new Set(
+      flatter.comparisons.flatMap(({ measure, candidate, task, source }) =>
+        measure === "trainLoss" && task === source ? [candidate] : [],
+      ),
+    );
+    const own = new Set([...trained].slice(0, 1));
     const withLoss = (candidates: ReadonlySet<string>, results: Results): Results => ({
       ...results,
       comparisons: results.comparisons.map((test) => {

@@ -1,5 +1,5 @@
 import { unique } from "../evaluation/group.ts";
-import { groupName, plainName } from "../evaluation/names.ts";
+import { groupName, regularizerIn } from "../evaluation/names.ts";
 import type { Comparison, EvaluationRecord, Results, TransferCell } from "../evaluation/results.ts";
 import { mean } from "../evaluation/statistics.ts";
 import { count, fixed, listed, MISSING, plural, signed, significant } from "./format.ts";
@@ -289,7 +289,7 @@ function costVerdict(results: Results): Verdict {
   const tests = explicitTests(results);
   const tally = accuracyTally(tests);
   const close = tests.filter((test) => isNoWorse(test) && isDecided(test) && test.meanDifference! < 0).length;
-  const released = explicit.some(({ optimizer }) => optimizer.endsWith(" + GAM"));
+  const released = explicit.some(({ optimizer }) => regularizerIn(optimizer) === "GAM");
   const range = (records: readonly EvaluationRecord[]): string =>
     rangeOf(records.map(({ gradientsPerStep }) => Number(gradientsPerStep.toFixed(2))));
   const single = learned.length > 0 && learned.every(({ gradientsPerStep }) => gradientsPerStep < 1.001);
@@ -341,7 +341,7 @@ export function explicitTests({ comparisons, evaluations, metaTraining }: Result
       measure === "testAccuracy" &&
       names.has(candidate) &&
       hand.has(baseline) &&
-      baseline !== plainName(baseline),
+      regularizerIn(baseline) !== undefined,
   );
 }
 

@@ -40,12 +40,12 @@ export function openRunners(network: Network, arena: Arena): Runners {
       const ops = precision === "float32" ? kernelOps(arena) : referenceOps;
       const opened = network.open(ops, batch);
       const able = precision === "float32" ? takingAnyVectors(opened, ops, network.layout.size) : opened;
-      // methods by name: what a network of the user's own opens may be an object of a class
+      // bound: what a network of the user's own opens may be an object of a class
       runner = {
         input: opened.input,
-        run: (...arguments_) => able.run(...arguments_),
-        hessianVectorProduct: (...arguments_) => able.hessianVectorProduct(...arguments_),
-        readStatistics: (out) => opened.readStatistics(out),
+        run: able.run.bind(able),
+        hessianVectorProduct: able.hessianVectorProduct.bind(able),
+        readStatistics: opened.readStatistics.bind(opened),
         ops,
         labels: new Uint8Array(batch),
         split: undefined,
