@@ -1,0 +1,39 @@
+//! The kernels: every public function of these files with the C calling convention. A new file is one more line.
+//! Outside, a pointer parameter is a byte offset in the memory, and 0 is null where the type admits it.
+const files = .{
+    @import("lstm.zig"),
+    @import("gemm.zig"),
+    @import("conv.zig"),
+    @import("peak.zig"),
+};
+
+pub const names: []const [:0]const u8 = blk: {
+    @setEvalBranchQuota(100_000);
+    var list: []const [:0]const u8 = &.{};
+    for (files) |file| {
+        for (@typeInfo(file).@"struct".decl_names) |name| {
+            if (isKernel(@TypeOf(@field(file, name)))) list = list ++ .{name};
+        }
+    }
+    break :blk list;
+};
+
+pub fn Function(comptime name: []const u8) type {
+    return @TypeOf(@field(fileOf(name), name));
+}
+
+pub fn function(comptime name: []const u8) Function(name) {
+    return @field(fileOf(name), name);
+}
+
+fn fileOf(comptime name: []const u8) type {
+    for (files) |file| {
+        if (@hasDecl(file, name)) return file;
+    }
+    unreachable;
+}
+
+fn isKernel(comptime T: type) bool {
+    const info = @typeInfo(T);
+    return info == .@"fn" and info.@"fn".attrs.@"callconv" != .auto;
+}

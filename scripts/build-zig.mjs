@@ -1,0 +1,131 @@
+// Compiles kernels/ with the pinned Zig compiler: node scripts/build-zig.mjs [TARGET…], all targets without a name.
+// The compiler is a Python package; it is installed into .venv when it is missing. ZIG names another executable.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+const COMPILER = "ziglang==0.17.1";
+const out = resolve("build/kernels");
+
+/** Objects: what a kernel is compiled for, and whether a·b + c is rounded once. The name is the suffix of its symbols. */
+const OBJECTS = {
+  avx2: { cpu: "x86_64_v3", fused: true },
+  avx512: { cpu: "x86_64_v4", fused: true },
+  avx2_portable: { cpu: "x86_64_v3", fused: false },
+  neon: { cpu: "generic", fused: true },
+  neon_portable: { cpu: "generic", fused: false },
+};
+const X86 = { cpu: "x86_64", objects: ["avx2", "avx512", "avx2_portable"] };
+const ARM = { cpu: "generic", objects: ["neon", "neon_portable"] };
+const ADDONS = {
+  "linux-x64": { triple: "x86_64-linux-gnu.2.17", ...X86 },
+  "linux-arm64": { triple: "aarch64-linux-gnu.2.17", ...ARM },
+  "darwin-x64": { triple: "x86_64-macos.11.0", ...X86 },
+  "darwin-arm64": { triple: "aarch64-macos.11.0", ...ARM },
+  "win32-x64": { triple: "x86_64-windows-gnu", ...X86 },
+};
+const WASM = {
+  fma: { features: "+relaxed_simd", fused: true },
+  portable: { features: "", fused: false },
+};
+const OPTIMIZE = ["-O", "ReleaseFast", "-fstrip"];
+
+function compiler() {
+  if (process.env.ZIG) return process.env.ZIG;
+  const bin = process.platform === "win32" ? ".venv/Scripts" : ".venv/bin";
+  const python = resolve(bin, "python");
+  const zig = () =>
+    execFileSync(python, ["-c", "import os, ziglang; print(os.path.dirname(ziglang.__file__))"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  let folder;
+  try {
+    folder = zig();
+  } catch {
+    if (!existsSync(python)) run("python3", ["-m", "venv", ".venv"]);
+    run(python, ["-m", "pip", "install", "--quiet", "--no-deps", COMPILER]);
+    folder = zig();
+  }
+  return resolve(folder, "zig");
+}
+
+function run(command, args) {
+  execFileSync(command, args, {
+    stdio: ["ignore", 2, 2],
+    env: {
+      ...process.env,
+      ZIG_GLOBAL_CACHE_DIR: resolve("build/zig"),
+      ZIG_LOCAL_CACHE_DIR: resolve("build/zig"),
+    },
+  });
+}
+
+/** The constants a compilation is given, as a module `config`. */
+function config(name, { fused, suffix }) {
+  const path = `${out}/config-${name}.zig`;
+  writeFileSync(path, `pub const fused = ${fused};\npub const suffix = "${suffix}";\n`);
+  return ["--dep", "config", `-Mroot=kernels/exports.zig`, `-Mconfig=${path}`];
+}
+
+function buildWasm(zig, name) {
+  const { features, fused } = WASM[name];
+  const path = `${out}/${name}.wasm`;
+  // no stack to speak of is needed, and no static data may lie in the memory
+  run(zig, [
+    ...["build-exe", "-target", "wasm32-freestanding", `-mcpu=generic+simd128+bulk_memory${features}`],
+    ...[...OPTIMIZE, ...config(name, { fused, suffix: "" })],
+    ...["-fno-entry", "-rdynamic", "--import-memory", "--max-memory=4294967296"],
+    ...["--stack", "1024", "--global-base=1024", `-femit-bin=${path}`],
+  ]);
+}
+
+/** The Linux addons name no C library: the one binary loads in Node on glibc and on musl. */
+function buildAddon(zig, name) {
+  const { triple, cpu, objects } = ADDONS[name];
+  const target = ["-target", triple];
+  const files = objects.map((object) => {
+    const path = `${out}/${name}-${object}.o`;
+    const { cpu: level, fused } = OBJECTS[object];
+    const module = config(object, { fused, suffix: `_${object}` });
+    run(zig, [
+      "build-obj",
+      ...target,
+      `-mcpu=${level}`,
+      ...OPTIMIZE,
+      "-fPIC",
+      ...module,
+      `-femit-bin=${path}`,
+    ]);
+    return path;
+  });
+  const undefinedSymbols = name.startsWith("win32") ? [nodeLibrary(zig)] : ["-fallow-shlib-undefined"];
+  run(zig, [
+    ...["build-lib", "-dynamic", ...target, `-mcpu=${cpu}`, ...OPTIMIZE, ...undefinedSymbols, ...files],
+    ...["--name", "lowland", "--dep", "config", "-Mroot=kernels/addon.zig"],
+    ...[`-Mconfig=${out}/config-${objects[0]}.zig`, `-femit-bin=${out}/${name}.node`],
+  ]);
+}
+
+/** The import library of the Node-API functions that node.exe exports. */
+function nodeLibrary(zig) {
+  const library = `${out}/node.lib`;
+  run(zig, ["dlltool", "-m", "i386:x86-64", "-D", "node.exe", "-d", "kernels/node.def", "-l", library]);
+  return library;
+}
+
+const all = [...Object.keys(WASM), ...Object.keys(ADDONS)];
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!all.includes(name)) {
+    console.error(`no target "${name}"; there are ${all.join(", ")}`);
+    process.exit(2);
+  }
+}
+mkdirSync(out, { recursive: true });
+const zig = compiler();
+for (const name of wanted.length > 0 ? wanted : all) {
+  if (name in WASM) buildWasm(zig, name);
+  else buildAddon(zig, name);
+  console.error(`built ${name}`);
+}
