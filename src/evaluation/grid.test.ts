@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lstm } from "../learned/lstm.ts";
+import { optimizerOf } from "../learned/types.ts";
 import { encodeWeights } from "../meta/checkpoint.ts";
 import { key } from "../random/key.ts";
 import { withShortCurves, withShortNumbers } from "./compact.ts";
@@ -248,7 +249,7 @@ describe("loadMethod", () => {
     expect((await loadMethod(`learned:${path}+sam:rho=0.1`)).regularizer.name).toBe("sam");
     const [a, b] = [new Float32Array(3), new Float32Array(3)];
     const layout = { size: 3, slots: [] };
-    const own = learned.optimizer(phi);
+    const own = optimizerOf(learned, phi);
     own.step(a, Float32Array.of(1, 2, 3), own.init(layout));
     const loaded = loadLearned(path);
     loaded.step(b, Float32Array.of(1, 2, 3), loaded.init(layout));

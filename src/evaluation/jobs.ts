@@ -1,8 +1,8 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
+import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { foldIn, key } from "../random/key.ts";
-import { withScratch } from "../regularizers/scratch.ts";
 import { measurePoint, type PointMeasures, type PointSharpness } from "../sharpness/point.ts";
 import { loadTask } from "../tasks/registry.ts";
 import type { Objective, Task } from "../tasks/types.ts";

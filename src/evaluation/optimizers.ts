@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { LowlandError } from "../errors.ts";
 import { learnedOptimizers } from "../learned/registry.ts";
+import { optimizerOf } from "../learned/types.ts";
 import { readWeights } from "../meta/checkpoint.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";
@@ -38,7 +39,7 @@ export const allOptimizers: SpecRegistry<Optimizer> = {
  */
 export function loadLearned(path: string): Optimizer {
   const { learned, metaParams } = readWeights(path);
-  return learned.optimizer(metaParams);
+  return optimizerOf(learned, metaParams);
 }
 
 /** What a method's spec string names: `adam:lr=0.01`, or with an explicit regularizer `adam:lr=0.01+sam:rho=0.05`. */

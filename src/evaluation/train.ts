@@ -93,7 +93,7 @@ export async function trainRun(
     const params = arena.float32(task.layout.size);
     const gradient = arena.float32(task.layout.size);
     task.init(keys.init, params);
-    const state = method.optimizer.init(task.layout, arena);
+    const state = method.optimizer.init(task.layout, { horizon: total, arena });
     const milestones: Milestone[] = [];
     const selections: Selection[] = [];
     const curve: CurvePoint[] = [];
@@ -129,7 +129,7 @@ export async function trainRun(
       if (step === total || divergedAt !== undefined) break;
       const started = clock();
       const loss = objective.lossAndGradient(params, foldIn(keys.batches, step), gradient);
-      method.optimizer.step(params, gradient, state);
+      method.optimizer.step(params, gradient, state, { loss });
       milliseconds += clock() - started;
       taken++;
       sum += loss;

@@ -4,7 +4,8 @@ import { layoutOf } from "../kernels/types.ts";
 import { key, normal } from "../random/key.ts";
 import { lstm } from "./lstm.ts";
 import { referenceStates, referenceStep } from "./lstm-reference.ts";
-import type { Activations } from "./types.ts";
+import { type Activations, optimizerOf } from "./types.ts";
+import { sumLaterPoints } from "./unroll.ts";
 
 const arena = openArena();
 const settings = { hidden: 8, k: 5, scale: 0.01 };
@@ -54,8 +55,8 @@ describe("lstm", () => {
   // 37 coordinates: two whole tiles of 16 and a part of one.
   it.each([16, 37])("updates %i coordinates as the float64 reference does, over several steps", (size) => {
     const phi = randomMetaParams(1);
-    const optimizer = lstm(settings).optimizer(phi);
-    const state = optimizer.init(layoutOf([{ name: "w", shape: [size] }]), arena);
+    const optimizer = optimizerOf(lstm(settings), phi);
+    const state = optimizer.init(layoutOf([{ name: "w", shape: [size] }]), { arena });
     const params = draw(size, 2, 1);
     const expected = Float64Array.from(params);
     const states = referenceStates(size, settings.hidden);
@@ -71,12 +72,12 @@ describe("lstm", () => {
   });
 
   it("gives the same bits for vectors inside and outside kernel memory", () => {
-    const optimizer = lstm(settings).optimizer(randomMetaParams(1));
+    const optimizer = optimizerOf(lstm(settings), randomMetaParams(1));
     const layout = layoutOf([{ name: "w", shape: [37] }]);
     const inside = draw(37, 2, 1);
     const outside = new Float32Array(inside);
-    const first = optimizer.init(layout, arena);
-    const second = optimizer.init(layout, arena);
+    const first = optimizer.init(layout, { arena });
+    const second = optimizer.init(layout, { arena });
     for (let t = 0; t < 3; t++) {
       const g = gradients(37, t);
       optimizer.step(inside, g, first);
@@ -86,17 +87,21 @@ describe("lstm", () => {
   });
 
   it("leaves what follows the parameters in memory alone", () => {
-    const optimizer = lstm(settings).optimizer(randomMetaParams(1));
+    const optimizer = optimizerOf(lstm(settings), randomMetaParams(1));
     const whole = draw(64, 5, 1);
     const rest = whole.slice(21);
     const params = whole.subarray(0, 21);
-    optimizer.step(params, gradients(21, 1), optimizer.init(layoutOf([{ name: "w", shape: [21] }]), arena));
+    optimizer.step(
+      params,
+      gradients(21, 1),
+      optimizer.init(layoutOf([{ name: "w", shape: [21] }]), { arena }),
+    );
     expect(whole.slice(21)).toEqual(rest);
   });
 
   it("refuses vectors of the wrong length or precision", () => {
-    const optimizer = lstm(settings).optimizer(randomMetaParams(1));
-    const state = optimizer.init(layoutOf([{ name: "w", shape: [32] }]), arena);
+    const optimizer = optimizerOf(lstm(settings), randomMetaParams(1));
+    const state = optimizer.init(layoutOf([{ name: "w", shape: [32] }]), { arena });
     expect(() => optimizer.step(new Float32Array(32), new Float32Array(31), state)).toThrow(/31 entries/);
     expect(() => optimizer.step(new Float32Array(64), new Float32Array(64), state)).toThrow(/state has/);
     expect(() => optimizer.step(new Float64Array(32), new Float64Array(32), state)).toThrow(/float32/);
@@ -113,17 +118,19 @@ function windowGradient(
 ): { metaGradient: Float32Array; cotangents: Float32Array; inputs: Float32Array[] } {
   const learned = lstm(settings);
   const unroll = learned.unroll({ size, window, activations, arena });
-  const state = learned.optimizer(phi).init(layoutOf([{ name: "w", shape: [size] }]), arena);
+  const state = optimizerOf(learned, phi).init(layoutOf([{ name: "w", shape: [size] }]), { arena });
   const inputs = Array.from({ length: window + 2 }, (_, t) => gradients(size, 100 + t));
   // the window does not start at zero state
-  const warm = learned.optimizer(phi);
+  const warm = optimizerOf(learned, phi);
   const params = draw(size, 2, 1);
   for (const g of inputs.slice(0, 2)) warm.step(params, g, state);
   unroll.begin(phi, state);
   for (const g of inputs.slice(2)) unroll.step(params, g);
-  const cotangents = draw(size * window, 7, 1);
+  const points = draw(size * window, 7, 1);
+  const cotangents = points.slice();
+  sumLaterPoints(cotangents, size);
   const metaGradient = arena.float32(learned.layout.size);
-  unroll.backward(cotangents, metaGradient);
+  unroll.backward(points, metaGradient);
   return { metaGradient, cotangents, inputs };
 }
 
@@ -181,7 +188,7 @@ describe("lstm backward through a window", () => {
     const learned = lstm(settings);
     const unroll = learned.unroll({ size: 16, window: 3, arena });
     const phi = randomMetaParams(4);
-    unroll.begin(phi, learned.optimizer(phi).init(layoutOf([{ name: "w", shape: [16] }]), arena));
+    unroll.begin(phi, optimizerOf(learned, phi).init(layoutOf([{ name: "w", shape: [16] }]), { arena }));
     unroll.step(draw(16, 1, 1), draw(16, 2, 1));
     expect(() => unroll.backward(draw(48, 3, 1), arena.float32(learned.layout.size))).toThrow(/1 of 3/);
   });

@@ -3,11 +3,13 @@ import type { Arena } from "../kernels/memory.ts";
 import { kernels, openArena } from "../kernels/module.ts";
 import { type Layout, layoutOf, type Vector } from "../kernels/types.ts";
 import { inKernelMemory } from "../kernels/vector.ts";
+import { defineOptimizer, requireLength } from "../optimizers/define.ts";
 import { power } from "../optimizers/reference.ts";
-import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
+import type { OptimizerState } from "../optimizers/types.ts";
 import { foldIn, truncatedNormal } from "../random/key.ts";
 import { type Settings, settle } from "../spec.ts";
-import type { LearnedOptimizer, Unroll } from "./types.ts";
+import type { BackpropagatingOptimizer, OpenLearnedOptimizer, Unroll } from "./types.ts";
+import { sumLaterPoints } from "./unroll.ts";
 
 /** Settings of the LSTM optimizer, with the defaults of the literature. */
 export const lstmParameters = {
@@ -64,7 +66,7 @@ export function lstmLayout(hidden: number): Layout {
  * @see Andrychowicz et al., "Learning to learn by gradient descent by gradient descent", 2016
  * @see Sahoo & Krishnan, "Learning Regularizers: Learning Optimizers that can Regularize", 2025
  */
-export function lstm(options: Partial<Settings<typeof lstmParameters>> = {}): LearnedOptimizer {
+export function lstm(options: Partial<Settings<typeof lstmParameters>> = {}): BackpropagatingOptimizer {
   const { hidden, k, scale, outputInit } = settle("learned optimizer lstm", lstmParameters, options);
   if (hidden % 4 !== 0) {
     throw new LowlandError(
@@ -143,40 +145,52 @@ export function lstm(options: Partial<Settings<typeof lstmParameters>> = {}): Le
       });
     },
 
-    optimizer(metaParams, kept = openArena()): Optimizer {
+    open(kept = openArena()): OpenLearnedOptimizer {
       const weights = openWeights(kept);
-      weights.load(metaParams);
-      let inside: { params: Float32Array; gradient: Float32Array } | undefined;
+      const take = (params: Vector, gradient: Vector, state: OptimizerState): void => {
+        const own = state.vectors.lstm!;
+        requireLength("lstm", gradient, params.length, "gradient has");
+        checkLength("state", own, stateSize(params.length));
+        if (!(params instanceof Float32Array && gradient instanceof Float32Array)) {
+          throw new LowlandError(
+            "E_SHAPE",
+            "learned optimizers run in float32: hand in params and gradient as Float32Array",
+          );
+        }
+        state.step++;
+        if (inKernelMemory(params) && inKernelMemory(gradient)) {
+          forward(params, gradient, own, weights);
+          return;
+        }
+        const borrowed = openArena();
+        try {
+          const inside = borrowed.float32(params.length);
+          const seen = borrowed.float32(params.length);
+          inside.set(params);
+          seen.set(gradient);
+          forward(inside, seen, own, weights);
+          params.set(inside);
+        } finally {
+          borrowed.close();
+        }
+      };
       return {
-        name: "lstm",
-        settings: { hidden, k, scale },
-        init: ({ size }, arena = openArena()): OptimizerState => ({
-          step: 0,
-          vectors: { lstm: arena.float32(stateSize(size)) },
+        load: weights.load,
+        ...defineOptimizer({
+          name: "lstm",
+          settings: { hidden, k, scale },
+          init: (layout, { arena = openArena(), horizon } = {}) => ({
+            step: 0,
+            layout,
+            ...(horizon !== undefined && { horizon }),
+            vectors: { lstm: arena.float32(stateSize(layout.size)) },
+          }),
+          update(gradient, state, _context, update) {
+            update.fill(0);
+            take(update, gradient, state);
+          },
+          step: take,
         }),
-        step(params, gradient, state) {
-          const own = state.vectors.lstm!;
-          checkLength("gradient", gradient, params.length);
-          checkLength("state", own, stateSize(params.length));
-          if (!(params instanceof Float32Array && gradient instanceof Float32Array)) {
-            throw new LowlandError(
-              "E_SHAPE",
-              "learned optimizers run in float32: hand in params and gradient as Float32Array",
-            );
-          }
-          state.step++;
-          if (inKernelMemory(params) && inKernelMemory(gradient)) {
-            forward(params, gradient, own, weights);
-            return;
-          }
-          if (inside?.params.length !== params.length) {
-            inside = { params: kept.float32(params.length), gradient: kept.float32(params.length) };
-          }
-          inside.params.set(params);
-          inside.gradient.set(gradient);
-          forward(inside.params, inside.gradient, own, weights);
-          params.set(inside.params);
-        },
       };
     },
 
@@ -211,10 +225,14 @@ export function lstm(options: Partial<Settings<typeof lstmParameters>> = {}): Le
           });
           t++;
         },
+        adjoints: () => {
+          throw new LowlandError("E_CONFIG", "lstm: adjoints across windows are not there yet; use bptt");
+        },
         backward(cotangents, metaGradient) {
           if (t !== window) {
             throw new LowlandError("E_SHAPE", `lstm: backward after ${t} of ${window} steps of the window`);
           }
+          sumLaterPoints(cotangents, size);
           accumulators.fill(0);
           if (start === undefined || gradients === undefined) {
             wasm.lstmBackward(

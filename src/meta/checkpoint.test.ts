@@ -24,7 +24,7 @@ const { size } = learned.layout;
 const state: TrainerState = {
   ...initialState(config, learned),
   outerStep: 17,
-  outer: { step: 16, vectors: { mu: draw(size, 1), nu: draw(size, 2) } },
+  outer: { step: 16, layout: learned.layout, vectors: { mu: draw(size, 1), nu: draw(size, 2) } },
   instances: [
     { task: 0, key: key(5), step: 40, params: draw(7, 3), optimizer: { lstm: draw(64, 4) } },
     { task: 1, key: key(6), step: 0 },
@@ -50,7 +50,10 @@ describe("a checkpoint", () => {
       name,
       draw(length, i),
     ]);
-    const odd = { ...state, outer: { step: 4, vectors: Object.fromEntries(vectors) } };
+    const odd = {
+      ...state,
+      outer: { step: 4, layout: learned.layout, vectors: Object.fromEntries(vectors) },
+    };
     expect(Object.keys(odd.outer.vectors)).toEqual(["shapes", "mu", "nu", "covariance", "basis"]);
     expect(decodeCheckpoint(encodeCheckpoint(odd, other), "x")).toEqual({ state: odd, config: other });
   });

@@ -128,7 +128,7 @@ function readOuter(
   const arena = openArena();
   try {
     const optimizer = outerOptimizerOf(config);
-    const vectors = Object.entries(optimizer.init(layout, arena).vectors).map(([name, { length }]) => {
+    const vectors = Object.entries(optimizer.init(layout, { arena }).vectors).map(([name, { length }]) => {
       const prefix = `outer.${optimizer.name}.${name}`;
       const data =
         length === layout.size
@@ -136,7 +136,7 @@ function readOuter(
           : float32(file, prefix, source, length);
       return [name, data] as const;
     });
-    return { step, vectors: Object.fromEntries(vectors) };
+    return { step, layout, vectors: Object.fromEntries(vectors) };
   } finally {
     arena.close();
   }

@@ -1,6 +1,7 @@
 import { LowlandError } from "../errors.ts";
 import { allFinite, norm, scale } from "../kernels/vector.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
+import { copyState } from "../optimizers/define.ts";
 import type { OptimizerState } from "../optimizers/types.ts";
 import { foldIn, key, keyToString, split } from "../random/key.ts";
 import type { MetaConfig } from "./config.ts";
@@ -76,7 +77,7 @@ export function initialState(
   return {
     outerStep: 0,
     metaParams,
-    outer: copyOf(outerOptimizerOf(config).init(learned.layout)),
+    outer: copyState(outerOptimizerOf(config).init(learned.layout)),
     instances: Array.from({ length: config.instances }, (_, i) => drawInstance(config, i)),
     drawn: config.instances,
     diverged: 0,
@@ -84,12 +85,6 @@ export function initialState(
     gradientEvaluations: 0,
     best: undefined,
   };
-}
-
-/** The same state in memory of its own. */
-function copyOf({ step, vectors }: OptimizerState): OptimizerState {
-  const copies = Object.entries(vectors).map(([name, vector]) => [name, vector.slice()] as const);
-  return { step, vectors: Object.fromEntries(copies) };
 }
 
 /** The `number`-th instance of a run: tasks in turn, every one with a key of its own. */
@@ -216,7 +211,7 @@ function update(
   const { clipNorm } = config;
   if (clipNorm > 0 && metaGradientNorm > clipNorm) scale(clipNorm / metaGradientNorm, gradient);
   const next = metaParams.slice();
-  const nextOuter = copyOf(outer);
+  const nextOuter = copyState(outer);
   outerOptimizerOf(config, state.outerStep).step(next, gradient, nextOuter);
   if (![next, ...Object.values(nextOuter.vectors)].every(allFinite)) return unchanged;
   return { metaParams: next, outer: nextOuter, metaGradientNorm };

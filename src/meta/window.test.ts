@@ -3,6 +3,7 @@ import { openArena } from "../kernels/module.ts";
 import { dot, norm } from "../kernels/vector.ts";
 import { lstm } from "../learned/lstm.ts";
 import { referenceStates, referenceStep } from "../learned/lstm-reference.ts";
+import { optimizerOf } from "../learned/types.ts";
 import { foldIn, type Key, key, normal } from "../random/key.ts";
 import { gam } from "../regularizers/gam.ts";
 import { gsam } from "../regularizers/gsam.ts";
@@ -239,12 +240,12 @@ describe("a window", () => {
 
   it("takes the steps of the optimizer in use", () => {
     const arena = openArena();
-    const optimizer = learned.optimizer(metaParams);
+    const optimizer = optimizerOf(learned, metaParams);
     const params = arena.float32(SIZE);
     const gradient = arena.float32(SIZE);
     const { init, batches } = instanceKeys(start.key);
     hilly.init(init, params);
-    const state = optimizer.init(hilly.layout, arena);
+    const state = optimizer.init(hilly.layout, { arena });
     for (let step = 0; step < start.step; step++) {
       hilly.objective().lossAndGradient(params, foldIn(batches, step), gradient);
       optimizer.step(params, gradient, state);

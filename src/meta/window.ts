@@ -1,7 +1,8 @@
+import { LowlandError } from "../errors.ts";
 import type { Arena } from "../kernels/memory.ts";
 import { openArena } from "../kernels/module.ts";
-import { allFinite, axpy } from "../kernels/vector.ts";
-import type { Activations, LearnedOptimizer, Unroll } from "../learned/types.ts";
+import { allFinite } from "../kernels/vector.ts";
+import { type Activations, type LearnedOptimizer, optimizerOf, type Unroll } from "../learned/types.ts";
 import type { OptimizerState } from "../optimizers/types.ts";
 import { foldIn, type Key, split } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
@@ -58,7 +59,7 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
       const { size } = task.task.layout;
       const keys = instanceKeys(instance.key);
       task.restore(instance, keys.init);
-      const state: OptimizerState = { step: instance.step, vectors: task.state.vectors };
+      const state: OptimizerState = { ...task.state, step: instance.step };
       const before = task.plain.gradients;
 
       const losses = new Float64Array(truncation + 1);
@@ -80,11 +81,6 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
           metaLosses[t] = task.regularized.lossAndGradient(params, batch, row, known);
         }
         if (t < truncation) unroll.step(params, gradient);
-      }
-      // ∂w_{t+1}/∂w_t = I: an update acts on all later points of the window alike
-      for (let t = truncation - 2; t >= 0; t--) {
-        const row = cotangents.subarray(t * size, (t + 1) * size);
-        axpy(1, cotangents.subarray((t + 1) * size, (t + 2) * size), row);
       }
       unroll.backward(cotangents, metaGradient);
       const diverged = !(
@@ -117,9 +113,9 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
       const arena = openArena();
       try {
         task.init(keys.init, params);
-        const optimizer = learned.optimizer(metaParams, arena);
+        const optimizer = optimizerOf(learned, metaParams, arena);
         for (const vector of Object.values(state.vectors)) vector.fill(0);
-        const fresh: OptimizerState = { step: 0, vectors: state.vectors };
+        const fresh: OptimizerState = { ...state, step: 0 };
         let sum = 0;
         for (let step = 0; step < steps; step++) {
           sum += plain.lossAndGradient(params, foldIn(keys.batches, step), gradient);
@@ -160,7 +156,9 @@ function openTask(task: Task, settings: WindowSettings): OpenTask {
   const { size } = task.layout;
   const plain = countGradients(task.objective("train"));
   const params = arena.float32(size);
-  const state = learned.optimizer(new Float32Array(learned.layout.size), arena).init(task.layout, arena);
+  const state = optimizerOf(learned, new Float32Array(learned.layout.size), arena).init(task.layout, {
+    arena,
+  });
   return {
     arena,
     task,
@@ -171,7 +169,7 @@ function openTask(task: Task, settings: WindowSettings): OpenTask {
     cotangents: arena.float32(size * truncation),
     metaGradient: arena.float32(learned.layout.size),
     state,
-    unroll: learned.unroll({ size, window: truncation, activations, arena }),
+    unroll: unrollOf(learned)({ size, window: truncation, activations, arena }),
     restore(instance, init) {
       if (instance.params === undefined) {
         task.init(init, params);
@@ -182,4 +180,13 @@ function openTask(task: Task, settings: WindowSettings): OpenTask {
       for (const [name, vector] of Object.entries(state.vectors)) vector.set(instance.optimizer![name]!);
     },
   };
+}
+
+/** Windows of a learned optimizer that can be backpropagated through. */
+function unrollOf({ name, unroll }: LearnedOptimizer): NonNullable<LearnedOptimizer["unroll"]> {
+  if (unroll !== undefined) return unroll;
+  throw new LowlandError(
+    "E_CONFIG",
+    `learned optimizer ${name} cannot be backpropagated through; use the estimator es or pes`,
+  );
 }

@@ -1,9 +1,9 @@
 import { LowlandError } from "../errors.ts";
-import type { Arena } from "../kernels/memory.ts";
-import { kernels, openArena } from "../kernels/module.ts";
-import type { Layout, Vector } from "../kernels/types.ts";
-import { inKernelMemory } from "../kernels/vector.ts";
+import { kernels } from "../kernels/module.ts";
+import type { Vector } from "../kernels/types.ts";
+import { axpy, inKernelMemory } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
+import { defineOptimizer, zeros } from "./define.ts";
 import {
   adamParameters,
   adamwParameters,
@@ -13,14 +13,6 @@ import {
 } from "./parameters.ts";
 import * as reference from "./reference.ts";
 import type { Optimizer, OptimizerState } from "./types.ts";
-
-/** Fresh state: `names` vectors of zeros, as long as the parameters. */
-export function zeros(layout: Layout, names: readonly string[], arena: Arena = openArena()): OptimizerState {
-  return {
-    step: 0,
-    vectors: Object.fromEntries(names.map((name) => [name, arena.float32(layout.size)])),
-  };
-}
 
 /** Whether a step can run on the kernels; throws where lengths differ. */
 function onKernels(name: string, params: Vector, gradient: Vector, ...state: Vector[]): boolean {
@@ -72,25 +64,18 @@ function momentumFamily(
   settings: Record<string, number>,
   { lr, momentum, nesterov }: { lr: number; momentum: number; nesterov: boolean },
 ): Optimizer {
-  return {
+  return inPlace({
     name,
     settings,
-    init: (layout, arena) => zeros(layout, momentum === 0 ? [] : ["velocity"], arena),
-    step(params, gradient, state) {
-      state.step++;
-      const velocity = state.vectors.velocity;
+    vectors: momentum === 0 ? [] : ["velocity"],
+    step(params, gradient, { vectors: { velocity } }) {
+      const { wasm } = kernels();
       if (velocity === undefined) {
         if (onKernels(name, params, gradient)) {
-          kernels().wasm.addScaled(
-            params.byteOffset,
-            -lr,
-            gradient.byteOffset,
-            params.byteOffset,
-            params.length,
-          );
+          wasm.addScaled(params.byteOffset, -lr, gradient.byteOffset, params.byteOffset, params.length);
         } else reference.sgdStep(params, gradient, lr);
       } else if (onKernels(name, params, gradient, velocity)) {
-        kernels().wasm.momentumStep(
+        wasm.momentumStep(
           params.byteOffset,
           gradient.byteOffset,
           velocity.byteOffset,
@@ -101,7 +86,34 @@ function momentumFamily(
         );
       } else reference.momentumStep(params, gradient, velocity, lr, momentum, nesterov);
     },
-  };
+  });
+}
+
+/** An optimizer whose step does not depend on the parameters: at w = 0 the step is the update. */
+function inPlace({
+  name,
+  settings,
+  vectors,
+  step,
+}: Pick<Optimizer, "name" | "settings"> & {
+  readonly vectors: readonly string[];
+  /** w ← w + u, after the counter of the state was raised. */
+  readonly step: (params: Vector, gradient: Vector, state: OptimizerState) => void;
+}): Optimizer {
+  return defineOptimizer({
+    name,
+    settings,
+    init: (layout, start) => zeros(layout, vectors, start),
+    update(gradient, state, _context, update) {
+      state.step++;
+      update.fill(0);
+      step(update, gradient, state);
+    },
+    step(params, gradient, state) {
+      state.step++;
+      step(params, gradient, state);
+    },
+  });
 }
 
 /**
@@ -113,13 +125,12 @@ function momentumFamily(
  */
 export function rmsprop(options: Partial<Settings<typeof rmspropParameters>> = {}): Optimizer {
   const { lr, decay, eps } = settle("optimizer rmsprop", rmspropParameters, options);
-  return {
+  return inPlace({
     name: "rmsprop",
     settings: { lr, decay, eps },
-    init: (layout, arena) => zeros(layout, ["square"], arena),
-    step(params, gradient, state) {
-      state.step++;
-      const square = state.vectors.square!;
+    vectors: ["square"],
+    step(params, gradient, { vectors }) {
+      const square = vectors.square!;
       if (onKernels("rmsprop", params, gradient, square)) {
         kernels().wasm.rmspropStep(
           params.byteOffset,
@@ -132,7 +143,7 @@ export function rmsprop(options: Partial<Settings<typeof rmspropParameters>> = {
         );
       } else reference.rmspropStep(params, gradient, square, lr, decay, eps);
     },
-  };
+  });
 }
 
 /** Settings of Adam: `lr`, `b1`, `b2`, `eps`. */
@@ -148,30 +159,36 @@ export type AdamOptions = Partial<Settings<typeof adamParameters>>;
  * optimizer.step(params, gradient, state); // params changes in place
  */
 export function adam(options: AdamOptions = {}): Optimizer {
-  return adamFamily("adam", settle("optimizer adam", adamParameters, options), 0);
+  return adamFamily("adam", settle("optimizer adam", adamParameters, options));
 }
 
 /**
- * AdamW: Adam with decoupled weight decay, w ← w·(1 − lr·decay) − lr·m̂/(√v̂ + ε). (Loshchilov & Hutter, 2019.)
+ * AdamW: Adam with decoupled weight decay, w ← w − lr·m̂/(√v̂ + ε) − lr·decay·w. (Loshchilov & Hutter, 2019.)
  */
 export function adamw(options: Partial<Settings<typeof adamwParameters>> = {}): Optimizer {
   const settings = settle("optimizer adamw", adamwParameters, options);
-  return adamFamily("adamw", settings, settings.decay);
+  const inner = adamFamily("adamw", settings);
+  return defineOptimizer({
+    ...inner,
+    reads: { params: true },
+    update(gradient, state, context, update) {
+      inner.update(gradient, state, context, update);
+      axpy(-settings.lr * settings.decay, context.params, update);
+    },
+    step: undefined,
+  });
 }
 
 function adamFamily(
   name: string,
   settings: { lr: number; b1: number; b2: number; eps: number; decay?: number },
-  decay: number,
 ): Optimizer {
   const { lr, b1, b2, eps } = settings;
-  const shrink = lr * decay;
-  return {
+  return inPlace({
     name,
     settings,
-    init: (layout, arena) => zeros(layout, ["mu", "nu"], arena),
+    vectors: ["mu", "nu"],
     step(params, gradient, state) {
-      state.step++;
       const mu = state.vectors.mu!;
       const nu = state.vectors.nu!;
       const c1 = 1 - reference.power(b1, state.step);
@@ -189,9 +206,9 @@ function adamFamily(
           eps,
           c1,
           c2,
-          shrink,
+          0,
         );
-      } else reference.adamStep(params, gradient, mu, nu, { lr, b1, b2, eps, c1, c2, shrink });
+      } else reference.adamStep(params, gradient, mu, nu, { lr, b1, b2, eps, c1, c2, shrink: 0 });
     },
-  };
+  });
 }

@@ -122,7 +122,7 @@ describe.each(definitions)("%s", (_name, optimizer, definition) => {
         const layout = layoutOf([{ name: "w", shape: [length] }]);
         const inside = inKernels(draw(length, seed));
         const outside = draw(length, seed);
-        const [first, second] = [optimizer.init(layout, arena), optimizer.init(layout, arena)];
+        const [first, second] = [optimizer.init(layout, { arena }), optimizer.init(layout, { arena })];
         for (let t = 0; t < 3; t++) {
           optimizer.step(inside, inKernels(draw(length, seed + t)), first);
           optimizer.step(outside, draw(length, seed + t), second);

@@ -1,7 +1,7 @@
-import { LowlandError } from "../errors.ts";
 import { openArena } from "../kernels/module.ts";
 import { diagonalize } from "../kernels/symmetric.ts";
 import { type Settings, settle } from "../spec.ts";
+import { defineOptimizer, requireLength } from "./define.ts";
 import { soapParameters } from "./parameters.ts";
 import { power } from "./reference.ts";
 import type { Optimizer, OptimizerState } from "./types.ts";
@@ -39,10 +39,11 @@ interface Side {
 export function soap(options: SoapOptions = {}): Optimizer {
   const settings = settle("optimizer soap", soapParameters, options);
   const { lr, b1, b2, decay, frequency, maxDimension, eps } = settings;
-  return {
+  return defineOptimizer({
     name: "soap",
     settings,
-    init(layout, arena = openArena()) {
+    reads: { shapes: true },
+    init(layout, { arena = openArena() } = {}) {
       const shapes = layout.slots.flatMap(({ shape }) => {
         const cols = shape.at(-1) ?? 1;
         return [shape.slice(0, -1).reduce((product, size) => product * size, 1), cols];
@@ -59,20 +60,16 @@ export function soap(options: SoapOptions = {}): Optimizer {
         Object.entries(lengths).map(([name, length]) => [name, arena.float32(length)]),
       );
       vectors.shapes!.set(shapes);
-      const state = { step: 0, vectors };
+      const state = { step: 0, layout, vectors };
       for (const { left, right } of blocksOf(state, maxDimension)) {
         for (const side of [left, right]) side?.basis.set(identity(side.size));
       }
       return state;
     },
-    step(params, gradient, state) {
+    update(gradient, state, _context, update) {
       const { mu, nu } = state.vectors as { mu: Float32Array; nu: Float32Array };
-      if (gradient.length !== params.length || mu.length !== params.length) {
-        throw new LowlandError(
-          "E_SHAPE",
-          `soap: params have ${params.length} entries, gradient ${gradient.length} and state ${mu.length}; call init with the layout of these params`,
-        );
-      }
+      requireLength("soap", gradient, mu.length, "gradient has");
+      update.fill(0);
       const fresh = state.step % frequency === 0;
       // taken in a basis of its own making, the first gradient would turn rounding errors into whole steps
       const first = state.step === 0;
@@ -98,11 +95,11 @@ export function soap(options: SoapOptions = {}): Optimizer {
           v[i] = b2 * v[i]! + (1 - b2) * rotated[i]! * rotated[i]!;
           direction[i] = direction[i]! / c1 / (Math.sqrt(v[i]! / c2) + eps);
         }
-        const update = rotate(direction, block, true);
-        for (let i = 0; i < size; i++) params[offset + i] = params[offset + i]! - lr * update[i]!;
+        const turned = rotate(direction, block, true);
+        for (let i = 0; i < size; i++) update[offset + i] = -lr * turned[i]!;
       }
     },
-  };
+  });
 }
 
 /** Entries of the covariance of a side, 0 if it keeps its axes. */

@@ -1,10 +1,10 @@
+import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, norm } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
 import { hessianVectorProducts } from "./hvp.ts";
-import { withScratch } from "./scratch.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `gam`. */

@@ -1,8 +1,8 @@
+import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import type { Key } from "../random/key.ts";
 import type { Objective } from "../tasks/types.ts";
-import { withScratch } from "./scratch.ts";
 
 /** Writes H(params; batch)·vector to `product`, which may not alias `vector`. */
 export type HessianVectorProduct = (params: Vector, batch: Key, vector: Vector, product: Vector) => void;

@@ -1,8 +1,8 @@
+import { withScratch } from "../kernels/scratch.ts";
 import { addScaled } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
 import { ascentFactor, passOn, plainAt } from "./ascent.ts";
-import { withScratch } from "./scratch.ts";
 import type { Regularizer } from "./types.ts";
 
 /** Settings of `sam`. */

@@ -4,6 +4,7 @@ import { SHARPNESS_EXAMPLES_SEED } from "../evaluation/jobs.ts";
 import type { StageEstimate } from "../evaluation/results.ts";
 import { tuningJobs } from "../evaluation/tuning.ts";
 import { openArena } from "../kernels/module.ts";
+import { optimizerOf } from "../learned/types.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { initialState } from "../meta/outer-loop.ts";
 import { learnedOf } from "../meta/setup.ts";
@@ -180,8 +181,8 @@ function ratesOf(task: Task, config: Pick<MetaConfig, "learned">): TaskRates {
     const learned = learnedOf(config);
     const metaParams = new Float32Array(learned.layout.size);
     learned.init(key(0), metaParams);
-    const optimizer = learned.optimizer(metaParams);
-    const state = optimizer.init(task.layout, arena);
+    const optimizer = optimizerOf(learned, metaParams);
+    const state = optimizer.init(task.layout, { arena });
     const fixed = task.fixedObjective({ count: 1000, key: key(SHARPNESS_EXAMPLES_SEED) });
     return {
       gradient: secondsOf(() => objective.lossAndGradient(params, key(1), gradient)),

@@ -1,10 +1,10 @@
 import { LowlandError } from "../errors.ts";
+import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, norm } from "../kernels/vector.ts";
 import { foldIn, type Key } from "../random/key.ts";
 import { ascentFactor } from "../regularizers/ascent.ts";
 import { countGradients } from "../regularizers/count.ts";
-import { withScratch } from "../regularizers/scratch.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { ascents, checkCount, type PgaQuantity } from "./pga.ts";
 import { type TopEigenvalue, topEigenvalue } from "./spectrum.ts";

@@ -1,9 +1,9 @@
 import { LowlandError } from "../errors.ts";
+import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
-import { withScratch } from "../regularizers/scratch.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 
 /** What projected gradient ascent can maximize. */

@@ -1,10 +1,10 @@
 import { LowlandError } from "../errors.ts";
+import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { dot } from "../kernels/vector.ts";
 import { foldIn, type Key, rademacher } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
-import { withScratch } from "../regularizers/scratch.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
 import { breathe } from "./vectors.ts";

@@ -5,10 +5,12 @@ import { foldIn, type Key, key, normal } from "../random/key.ts";
 import { allFinite, expectOf, refuses, sameBits } from "./promises.ts";
 
 const STEPS = 5;
+const HORIZON = 20;
+const LOSS = 1.5;
 
 /**
- * Checks what every optimizer promises: `step` changes params and state and leaves the gradient alone; the counter
- * counts; the same steps give the same bits, in and out of kernel memory, however runs are interleaved; the state is
+ * Checks what every optimizer promises: `step` changes params and state and leaves the gradient alone, and is `update`
+ * and an addition; the counter counts; the same steps give the same bits, in and out of kernel memory, however runs are interleaved; the state is
  * all there is, so that a copy of it goes on with the same bits; a zero gradient does no harm, a NaN is not hidden;
  * vectors of the wrong length are refused.
  *
@@ -23,7 +25,7 @@ export function checkOptimizer(optimizer: Optimizer): void {
     const layout = layoutOf([{ name: "w", shape: [size] }]);
     const arena = openArena();
     try {
-      const state = (): OptimizerState => optimizer.init(layout, arena);
+      const state = (): OptimizerState => optimizer.init(layout, { arena, horizon: HORIZON });
       const inKernels = (values: Float32Array): Float32Array => {
         const vector = arena.float32(size);
         vector.set(values);
@@ -38,7 +40,7 @@ export function checkOptimizer(optimizer: Optimizer): void {
       let counted = true;
       const points = gradients.map((gradient, t) => {
         const before = gradient.slice();
-        optimizer.step(params, gradient, own);
+        optimizer.step(params, gradient, own, { loss: LOSS });
         expect(sameBits(gradient, before), "changes the gradient; copy it first");
         counted &&= own.step === t + 1;
         return params.slice();
@@ -49,15 +51,20 @@ export function checkOptimizer(optimizer: Optimizer): void {
       expect(points.every(allFinite), "leaves the finite numbers on gradients of size 1");
 
       const [inside, outside] = [inKernels(draw(key(2), size)), draw(key(2), size)];
-      const [first, second] = [state(), state()];
+      const [first, second, third] = [state(), state(), state()];
       let copied = state();
       gradients.forEach((gradient, t) => {
-        optimizer.step(inside, inKernels(gradient), first);
+        optimizer.step(inside, inKernels(gradient), first, { loss: LOSS });
         expect(sameBits(inside, points[t]!), "gives other bits in kernel memory than outside");
-        optimizer.step(outside, gradient, second);
+        optimizer.step(outside, gradient, second, { loss: LOSS });
         expect(sameBits(outside, points[t]!), "mixes up runs; keep everything that changes in the state");
+        const before = t === 0 ? draw(key(2), size) : points[t - 1]!;
+        const update = new Float32Array(size).fill(NaN);
+        optimizer.update(gradient, third, { params: before, loss: LOSS }, update);
+        const added = before.map((entry, i) => entry + update[i]!);
+        expect(sameBits(added, points[t]!), "writes other updates than it steps by");
         const resumed = t === 0 ? draw(key(2), size) : points[t - 1]!.slice();
-        optimizer.step(resumed, gradient, copied);
+        optimizer.step(resumed, gradient, copied, { loss: LOSS });
         expect(
           sameBits(resumed, points[t]!),
           "does not go on from a copy of its state; keep everything in it",
@@ -66,15 +73,15 @@ export function checkOptimizer(optimizer: Optimizer): void {
       });
 
       const still = draw(key(3), size);
-      optimizer.step(still, new Float32Array(size), state());
+      optimizer.step(still, new Float32Array(size), state(), { loss: LOSS });
       expect(allFinite(still), "is not finite where the gradient is zero");
 
       const broken = gradients[0]!.slice();
       broken[0] = NaN;
       const spoilt = draw(key(3), size);
       const begun = state();
-      optimizer.step(spoilt, gradients[0]!, begun);
-      optimizer.step(spoilt, broken, begun);
+      optimizer.step(spoilt, gradients[0]!, begun, { loss: LOSS });
+      optimizer.step(spoilt, broken, begun, { loss: LOSS });
       expect(!allFinite(spoilt), "hides a NaN in the gradient; let it through");
 
       expect(
@@ -99,5 +106,5 @@ function copyOf(state: OptimizerState): OptimizerState {
     copy.set(vector);
     return [name, copy] as const;
   });
-  return { step: state.step, vectors: Object.fromEntries(vectors) };
+  return { ...state, vectors: Object.fromEntries(vectors) };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { syntheticDigits } from "../data/synthetic-digits.ts";
 import { lstm } from "../learned/lstm.ts";
 import { learnedOptimizers } from "../learned/registry.ts";
+import type { Unroll } from "../learned/types.ts";
 import { openWindowRunner } from "../meta/window.ts";
 import { adam } from "../optimizers/first-order.ts";
 import { optimizers } from "../optimizers/registry.ts";
@@ -167,7 +168,7 @@ describe("checkLearnedOptimizer", () => {
   it("finds a meta-gradient that is not the derivative", () => {
     const broken = {
       ...good,
-      unroll: (options: Parameters<typeof good.unroll>[0]) => {
+      unroll: (options: Parameters<typeof good.unroll>[0]): Unroll => {
         const unroll = good.unroll(options);
         return {
           ...unroll,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LowlandError } from "../errors.ts";
+import { optimizerOf } from "../learned/types.ts";
 import { decodeWeights } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import type { Optimizer } from "../optimizers/types.ts";
@@ -87,7 +88,7 @@ export function zooCard(name: string): string {
  */
 export function loadZoo(name: string): Optimizer {
   const { learned, metaParams } = readZoo(name);
-  return learned.optimizer(metaParams);
+  return optimizerOf(learned, metaParams);
 }
 
 function readZoo(name: string) {

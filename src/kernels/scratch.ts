@@ -1,6 +1,6 @@
-import { kernels } from "../kernels/module.ts";
-import type { Vector } from "../kernels/types.ts";
-import { inKernelMemory } from "../kernels/vector.ts";
+import { kernels } from "./module.ts";
+import type { Vector } from "./types.ts";
+import { inKernelMemory } from "./vector.ts";
 
 /** Work vectors of one length and kind; the first `used` are lent out. */
 interface Pool {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { openArena } from "../kernels/module.ts";
-import { inKernelMemory } from "../kernels/vector.ts";
+import { openArena } from "./module.ts";
 import { withScratch } from "./scratch.ts";
+import { inKernelMemory } from "./vector.ts";
 
 it("lends vectors of the same kind and length", () => {
   const arena = openArena();
