@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import {
   adam,
   classificationTask,
+  defineRegularizer,
   dense,
   foldIn,
   key,
@@ -34,7 +35,7 @@ function ridge(objective, lambda = 0.01) {
 export default (objective) => ridge(objective);
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  checkRegularizer({ name: "ridge", settings: {}, apply: ridge });
+  checkRegularizer(defineRegularizer("ridge", ridge));
   const network = sequential([28, 28, 1], [dense(20), sigmoid(), dense(10)], {
     kind: "normal",
     stddev: 0.01,
@@ -56,7 +57,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       optimizer.step(params, gradient, state);
     }
     const length = Math.sqrt(params.reduce((sum, w) => sum + w * w, 0));
-    const { accuracy } = task.evaluate(params, "test");
+    const { accuracy } = task.evaluate(params, "test").metrics;
     console.log(
       `${name}: test accuracy ${(100 * accuracy).toFixed(1)} %, length of the parameters ${length.toFixed(2)}`,
     );

@@ -113,7 +113,7 @@ export { type HessianVectorProduct, hessianVectorProducts } from "./regularizers
 export { loadRegularizer } from "./regularizers/load.ts";
 export { defineRegularizer, makeRegularizer, noRegularizer } from "./regularizers/registry.ts";
 export { sam } from "./regularizers/sam.ts";
-export type { Regularizer, RegularizerFunction } from "./regularizers/types.ts";
+export type { Cost, LoweredMeasure, Regularizer, RegularizerFunction } from "./regularizers/types.ts";
 // files and reports
 export { renderReport } from "./report/page.ts";
 export { readMetrics } from "./runs/metrics.ts";
@@ -143,12 +143,14 @@ export { measurePoint, type PointMeasures, type PointSharpness } from "./sharpne
 export { type TopEigenvalue, type TopEigenvalueOptions, topEigenvalue } from "./sharpness/spectrum.ts";
 export { hessianTrace, type TraceEstimate, type TraceOptions } from "./sharpness/trace.ts";
 export { classificationTask } from "./tasks/classification.ts";
+export { completeObjective, completeTask } from "./tasks/complete.ts";
 export { defineTask, type TaskDefinition } from "./tasks/define.ts";
 export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/registry.ts";
 export {
   type Evaluation,
   frozenAt,
   type Known,
+  type Metric,
   type Objective,
   type Split,
   type Task,

@@ -1,6 +1,5 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
-import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { foldIn, key } from "../random/key.ts";
 import { measurePoint, type PointMeasures, type PointSharpness } from "../sharpness/point.ts";
@@ -39,7 +38,7 @@ export interface Job {
     readonly steps: readonly number[];
     /**
      * Also where the loss on those examples is first below each of these values, looked at every `every` steps: one
-     * gradient on the examples a look. With `trace: false` the trace is left out there.
+     * loss on the examples a look. With `trace: false` the trace is left out there.
      */
     readonly atLoss?: {
       readonly losses: readonly number[];
@@ -114,9 +113,7 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
           const missing = wanted.losses.filter((below) => !atLoss.some((point) => point.below === below));
           if (missing.length === 0) return;
           const objective = examples(job.sharpness.examples);
-          const loss = withScratch(params, 1, ([gradient]) =>
-            objective.lossAndGradient(params, key(0), gradient!),
-          );
+          const loss = objective.loss(params, key(0));
           const reached = missing.filter((below) => loss < below);
           if (reached.length === 0) return;
           const measures = wanted.trace === false ? { ...job.sharpness, trace: false } : job.sharpness;

@@ -108,7 +108,8 @@ export async function trainRun(
     for (let step = 0; ; step++) {
       await watch?.(params, step);
       if (select && steps.includes(step)) {
-        const { loss, accuracy } = task.evaluate(params, "meta-validation");
+        const { loss, metrics } = task.evaluate(params, "meta-validation");
+        const { accuracy } = metrics;
         selections.push({ step, loss, ...(accuracy !== undefined && { accuracy }) });
         if (!(loss < DIVERGED_LOSS)) divergedAt = step;
       } else if (steps.includes(step)) {
@@ -122,7 +123,7 @@ export async function trainRun(
           step,
           trainLoss: train.loss,
           testLoss: test.loss,
-          ...(test.accuracy !== undefined && { testAccuracy: test.accuracy }),
+          ...(test.metrics.accuracy !== undefined && { testAccuracy: test.metrics.accuracy }),
         });
         await at?.(params, step);
       }
@@ -141,7 +142,7 @@ export async function trainRun(
       }
       if (step % every === 0 || step === total - 1) {
         const measured = !select && (step % accuracyEvery === 0 || step === total - 1);
-        const { accuracy } = measured ? task.evaluate(params, "report-validation") : {};
+        const { accuracy } = measured ? task.evaluate(params, "report-validation").metrics : {};
         curve.push({
           step,
           loss: sum / summed,

@@ -121,7 +121,8 @@ export function openWindowRunner(settings: WindowSettings): WindowRunner {
           sum += plain.lossAndGradient(params, foldIn(keys.batches, step), gradient);
           optimizer.step(params, gradient, fresh);
         }
-        const { loss, accuracy } = task.evaluate(params, "meta-validation");
+        const { loss, metrics } = task.evaluate(params, "meta-validation");
+        const { accuracy } = metrics;
         return { meanLoss: sum / steps, loss, ...(accuracy !== undefined && { accuracy }) };
       } finally {
         arena.close();

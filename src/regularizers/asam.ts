@@ -2,8 +2,8 @@ import { withScratch } from "../kernels/scratch.ts";
 import type { Layout, Vector } from "../kernels/types.ts";
 import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
-import { passOn, plainAt } from "./ascent.ts";
-import type { Regularizer } from "./types.ts";
+import { ASCENT_COST, passOn, plainAt } from "./ascent.ts";
+import { PLAIN_COST, type Regularizer } from "./types.ts";
 
 /** Settings of `asam`. */
 export const asamParameters = {
@@ -30,10 +30,21 @@ export function asam(options: Partial<Settings<typeof asamParameters>> = {}): Re
   const { rho, eta } = settings;
   return {
     name: "asam",
+    label: "ASAM",
     settings,
+    lowers: "maxLoss",
+    cost: rho === 0 ? PLAIN_COST : ASCENT_COST,
     apply(objective) {
       return {
         layout: objective.layout,
+        loss(params, batch, known) {
+          if (rho === 0) return objective.loss(params, batch, known);
+          return withScratch(params, 1, ([perturbed]) => {
+            const plain = plainAt(objective, params, batch, perturbed!, known);
+            const moved = perturb(objective.layout, params, plain.gradient, rho, eta, perturbed!);
+            return moved ? frozenAt(objective, params, batch).loss(perturbed!, batch) : plain.loss;
+          });
+        },
         lossAndGradient(params, batch, gradient, known) {
           const plain = plainAt(objective, params, batch, gradient, known);
           if (rho === 0) return passOn(plain, gradient);

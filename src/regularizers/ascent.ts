@@ -2,6 +2,13 @@ import type { Vector } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import type { Key } from "../random/key.ts";
 import type { Known, Objective } from "../tasks/types.ts";
+import type { Regularizer } from "./types.ts";
+
+/** The plain gradient, and a second evaluation one ascent step away. */
+export const ASCENT_COST: Regularizer["cost"] = {
+  lossAndGradient: { gradients: 2, losses: 0 },
+  loss: { gradients: 1, losses: 1 },
+};
 
 /** Keeps a nearly vanishing direction from becoming an infinite step; the constant of the released SAM code. */
 const EPSILON = 1e-12;

@@ -4,6 +4,8 @@ import type { Objective } from "../tasks/types.ts";
 export interface CountedObjective extends Objective {
   /** Calls of `lossAndGradient` so far. */
   readonly gradients: number;
+  /** Calls of `loss` so far, those aside that were handed the plain loss. */
+  readonly losses: number;
   /** Calls of an exact `hessianVectorProduct` so far; those by central differences count as gradients. */
   readonly hessianVectorProducts: number;
 }
@@ -19,12 +21,17 @@ export interface CountedObjective extends Objective {
  */
 export function countGradients(objective: Objective): CountedObjective {
   let gradients = 0;
+  let losses = 0;
   let products = 0;
   const count = (counted: Objective): Objective => {
     const exact = counted.hessianVectorProduct?.bind(counted);
     const freeze = counted.freeze?.bind(counted);
     return {
       layout: counted.layout,
+      loss(params, batch, known) {
+        if (known === undefined) losses++;
+        return counted.loss(params, batch, known);
+      },
       lossAndGradient(params, batch, gradient, known) {
         gradients++;
         return counted.lossAndGradient(params, batch, gradient, known);
@@ -42,6 +49,9 @@ export function countGradients(objective: Objective): CountedObjective {
     ...count(objective),
     get gradients() {
       return gradients;
+    },
+    get losses() {
+      return losses;
     },
     get hessianVectorProducts() {
       return products;

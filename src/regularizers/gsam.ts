@@ -3,8 +3,8 @@ import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, dot, scale } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
-import { ascentFactor, passOn, plainAt } from "./ascent.ts";
-import type { Regularizer } from "./types.ts";
+import { ASCENT_COST, ascentFactor, passOn, plainAt } from "./ascent.ts";
+import { PLAIN_COST, type Regularizer } from "./types.ts";
 
 /** Settings of `gsam`. */
 export const gsamParameters = {
@@ -17,7 +17,7 @@ export const gsamParameters = {
  * plain loss.
  *
  * g_p = ∇L(w+e), e SAM's; g_⊥ = g − (g·g_p/‖g_p‖²) g_p; gradient g_p − α g_⊥; value L_p + α(L_p − L). Two
- * gradients, one if the plain gradient is known. α = 0 is SAM, bit for bit.
+ * gradients, one if the plain gradient is known; the value alone takes a forward pass instead of the second. α = 0 is SAM, bit for bit.
  *
  * @param options `rho` ≥ 0, default 0.05; `alpha`, default 0.4
  * @throws LowlandError `E_CONFIG` if a setting is out of range
@@ -26,12 +26,27 @@ export const gsamParameters = {
 export function gsam(options: Partial<Settings<typeof gsamParameters>> = {}): Regularizer {
   const settings = settle("regularizer gsam", gsamParameters, options);
   const { rho, alpha } = settings;
+  const withGap = (loss: number, plain: number): number =>
+    alpha === 0 ? loss : loss + alpha * (loss - plain);
   return {
     name: "gsam",
+    label: "GSAM",
     settings,
+    lowers: "surrogateGap",
+    cost: rho === 0 ? PLAIN_COST : ASCENT_COST,
     apply(objective) {
       return {
         layout: objective.layout,
+        loss(params, batch, known) {
+          if (rho === 0) return objective.loss(params, batch, known);
+          return withScratch(params, 1, ([perturbed]) => {
+            const plain = plainAt(objective, params, batch, perturbed!, known);
+            const factor = ascentFactor(rho, plain.gradient);
+            if (factor === 0) return plain.loss;
+            addScaled(params, factor, plain.gradient, perturbed!);
+            return withGap(frozenAt(objective, params, batch).loss(perturbed!, batch), plain.loss);
+          });
+        },
         lossAndGradient(params, batch, gradient, known) {
           return withScratch(params, 2, (vectors) => {
             const [perturbed, own] = vectors as [Vector, Vector];
@@ -45,7 +60,7 @@ export function gsam(options: Partial<Settings<typeof gsamParameters>> = {}): Re
             const along = squares === 0 ? 0 : dot(plain.gradient, gradient) / squares;
             scale(1 + alpha * along, gradient);
             axpy(-alpha, plain.gradient, gradient);
-            return loss + alpha * (loss - plain.loss);
+            return withGap(loss, plain.loss);
           });
         },
       };

@@ -15,8 +15,8 @@ export async function loadRegularizer(spec: string): Promise<Regularizer> {
   if (path === undefined || !isModule(path)) return makeRegularizer(spec);
   const { default: exported } = await importModule("regularizer", path);
   if (typeof exported === "function") return defineRegularizer(path, exported as RegularizerFunction);
-  if (typeof (exported as Partial<Regularizer> | undefined)?.apply === "function")
-    return exported as Regularizer;
+  const { name = path, apply, ...about } = (exported ?? {}) as Partial<Regularizer>;
+  if (typeof apply === "function") return defineRegularizer(name, (objective) => apply(objective), about);
   throw new LowlandError(
     "E_CONFIG",
     `regularizer module ${path} exports no regularizer as default; export a function (objective) => objective`,

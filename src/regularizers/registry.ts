@@ -1,10 +1,13 @@
 import { buildSpec, type ParameterTable, type SpecRegistry, specEntry } from "../spec.ts";
+import { completeObjective, type ObjectiveDefinition } from "../tasks/complete.ts";
+import type { Objective } from "../tasks/types.ts";
 import { asam, asamParameters } from "./asam.ts";
+import { ASCENT_COST } from "./ascent.ts";
 import { gam, gamParameters } from "./gam.ts";
 import { gamFd, gamFdParameters } from "./gam-fd.ts";
 import { gsam, gsamParameters } from "./gsam.ts";
 import { sam, samParameters } from "./sam.ts";
-import type { Regularizer, RegularizerFunction } from "./types.ts";
+import { type Cost, PLAIN_COST, type Regularizer } from "./types.ts";
 
 /** Every regularizer a spec string can name. */
 export const regularizers: SpecRegistry<Regularizer> = {
@@ -44,7 +47,13 @@ export const regularizers: SpecRegistry<Regularizer> = {
 export const regularizerNames: readonly string[] = Object.keys(regularizers);
 
 /** The identity: leaves the objective as it is. */
-export const noRegularizer: Regularizer = { name: "none", settings: {}, apply: (objective) => objective };
+export const noRegularizer: Regularizer = {
+  name: "none",
+  label: "none",
+  settings: {},
+  cost: PLAIN_COST,
+  apply: (objective) => objective,
+};
 
 /** A regularizer as `lowland regularizers` lists it. */
 export interface RegularizerDescription {
@@ -73,10 +82,17 @@ export function makeRegularizer(spec: string): Regularizer {
   return buildSpec(spec, "regularizer", regularizers);
 }
 
+/** What a regularizer of your own may say of itself beside its function and its name. */
+export interface RegularizerDefinition extends Partial<Pick<Regularizer, "label" | "settings" | "lowers">> {
+  /** Default: two gradients, or a gradient and a loss. */
+  readonly cost?: { readonly lossAndGradient: Cost; readonly loss: Cost };
+}
+
 /**
  * Gives a regularizer of your own a name, so that it can be used wherever a registered one can.
  *
- * @param settings what to record beside the name
+ * @param apply objective → objective; where the result has no `loss`, it is that of `lossAndGradient`
+ * @param about how tables call it, its settings, the sharpness it lowers, its cost
  * @example
  * const halved = defineRegularizer("halved", (objective) => ({
  *   layout: objective.layout,
@@ -89,8 +105,15 @@ export function makeRegularizer(spec: string): Regularizer {
  */
 export function defineRegularizer(
   name: string,
-  apply: RegularizerFunction,
-  settings: Readonly<Record<string, number>> = {},
+  apply: (objective: Objective) => ObjectiveDefinition,
+  { label = name, settings = {}, lowers, cost = ASCENT_COST }: RegularizerDefinition = {},
 ): Regularizer {
-  return { name, settings, apply };
+  return {
+    name,
+    label,
+    settings,
+    ...(lowers && { lowers }),
+    cost,
+    apply: (objective) => completeObjective(apply(objective)),
+  };
 }

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { kernels, openArena } from "../kernels/module.ts";
+import { openArena } from "../kernels/module.ts";
 import type { Vector } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import { key } from "../random/key.ts";
+import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 import { checkRegularizer } from "../testing/check-regularizer.ts";
 import { quarticObjective } from "../testing/quartic.ts";
@@ -95,10 +96,10 @@ it.each(registered)("$name gives the same bits inside and outside kernel memory"
   const gradient = arena.float32(2);
   params.set(goldenPoint);
   const loss = regularizer.apply(objective).lossAndGradient(params, batch, gradient);
-  // fma kernels round once where plain TypeScript rounds twice
-  const tolerance = kernels().variant === "portable" ? 0 : 1e-3;
-  expect(Math.abs(loss - outside.loss)).toBeLessThanOrEqual(tolerance);
-  expectClose(gradient, numbers(outside.gradient), tolerance);
+  expect({ loss, gradient: numbers(gradient) }).toStrictEqual({
+    loss: outside.loss,
+    gradient: numbers(outside.gradient),
+  });
   arena.close();
 });
 
@@ -152,6 +153,21 @@ describe("checkRegularizer refuses a regularizer that", () => {
         };
       }),
       /same call/,
+    ],
+    [
+      "has another value alone",
+      defineRegularizer("flawed", (objective) => ({
+        ...objective,
+        loss: (params, key) => objective.loss(params, key) * (1 + 2 ** -52),
+      })),
+      /loss of other bits/,
+    ],
+    [
+      "costs more than it says",
+      defineRegularizer("flawed", (objective) => objective, {
+        cost: { lossAndGradient: { gradients: 0, losses: 0 }, loss: { gradients: 0, losses: 1 } },
+      }),
+      /takes 1 gradients and 0 losses for one lossAndGradient, but says 0 and 0/,
     ],
     [
       "repairs a NaN",
@@ -348,14 +364,14 @@ it("ASAM leaves bias slots unscaled", () => {
 
 describe("cost", () => {
   const costs = [
-    ["none", 1, 1],
-    ["sam", 2, 1],
-    ["asam", 2, 1],
-    ["gsam", 2, 1],
-    ["gam", 6, 5],
-    ["gam-fd", 4, 3],
+    ["none", 1, 1, [0, 1]],
+    ["sam", 2, 1, [1, 1]],
+    ["asam", 2, 1, [1, 1]],
+    ["gsam", 2, 1, [1, 1]],
+    ["gam", 6, 5, [4, 0]],
+    ["gam-fd", 4, 3, [3, 1]],
   ] as const;
-  it.each(costs)("%s takes %i gradients, %i with the plain one known", (name, alone, known) => {
+  it.each(costs)("%s takes %i gradients, %i with the plain one known, as it says", (name, alone, known) => {
     const counted = countGradients(quarticObjective(goldenMatrix, { exactProducts: false }));
     const params = Float32Array.from(goldenPoint);
     const plain = evaluate(quarticObjective(goldenMatrix), params);
@@ -364,6 +380,33 @@ describe("cost", () => {
     expect(counted.gradients).toBe(alone);
     regularized.lossAndGradient(params, batch, new Float32Array(2), plain);
     expect(counted.gradients - alone).toBe(known);
+    expect(makeRegularizer(name).cost.lossAndGradient).toEqual({ gradients: alone, losses: 0 });
+  });
+
+  it.each(costs)(
+    "the value of %s alone: what it says, a gradient less where the plain one is known",
+    (name, _alone, _known, [gradients, losses]) => {
+      const counted = countGradients(quarticObjective(goldenMatrix, { exactProducts: false }));
+      const params = Float32Array.from(goldenPoint);
+      const plain = evaluate(quarticObjective(goldenMatrix), params);
+      const regularizer = makeRegularizer(name);
+      const regularized = regularizer.apply(counted);
+      regularized.loss(params, batch);
+      expect([counted.gradients, counted.losses]).toEqual([gradients, losses]);
+      expect(regularizer.cost.loss).toEqual({ gradients, losses });
+      regularized.loss(params, batch, plain);
+      const spent = counted.gradients + counted.losses - gradients - losses;
+      expect(spent).toBe(gradients + losses - 1);
+    },
+  );
+
+  it("is that of the plain objective where the settings switch a regularizer off", () => {
+    for (const off of [sam({ rho: 0 }), asam({ rho: 0 }), gsam({ rho: 0 }), gam({ alpha: 0 })]) {
+      const counted = countGradients(quarticObjective(goldenMatrix));
+      off.apply(counted).loss(Float32Array.from(goldenPoint), batch);
+      expect([counted.gradients, counted.losses]).toEqual([0, 1]);
+      expect(off.cost).toEqual(makeRegularizer("none").cost);
+    }
   });
 
   it("GAM takes two gradients and two exact products where there are exact ones", () => {
@@ -375,14 +418,14 @@ describe("cost", () => {
 
 it.each(registered)("$name lets an infinite gradient through", (regularizer) => {
   const inside = quarticObjective(goldenMatrix, { exactProducts: false });
-  const broken: Objective = {
+  const broken = completeObjective({
     layout: inside.layout,
     lossAndGradient(params, key, gradient) {
       const loss = inside.lossAndGradient(params, key, gradient);
       gradient[0] = Infinity;
       return loss;
     },
-  };
+  });
   const { gradient } = evaluate(regularizer.apply(broken), Float32Array.from(goldenPoint));
   expect(Number.isFinite(gradient[0])).toBe(false);
 });
@@ -418,6 +461,18 @@ describe("a perturbed gradient of zero", () => {
     const { gradient } = evaluate(gamFd(settings).apply(ridge), Float32Array.of(1));
     expect(gradient[0]).toBeCloseTo(0.05 * 1.9, 6);
   });
+});
+
+it("every regularizer names the measure it is made to lower", () => {
+  const lowered = registered.map(({ label, lowers }) => [label, lowers]);
+  expect(lowered).toEqual([
+    ["none", undefined],
+    ["SAM", "maxLoss"],
+    ["ASAM", "maxLoss"],
+    ["GSAM", "surrogateGap"],
+    ["GAM", "maxGradientNorm"],
+    ["GAM", "maxGradientNorm"],
+  ]);
 });
 
 describe("gsamRho", () => {

@@ -2,8 +2,8 @@ import { withScratch } from "../kernels/scratch.ts";
 import { addScaled } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
 import { frozenAt } from "../tasks/types.ts";
-import { ascentFactor, passOn, plainAt } from "./ascent.ts";
-import type { Regularizer } from "./types.ts";
+import { ASCENT_COST, ascentFactor, passOn, plainAt } from "./ascent.ts";
+import { PLAIN_COST, type Regularizer } from "./types.ts";
 
 /** Settings of `sam`. */
 export const samParameters = {
@@ -14,7 +14,7 @@ export const samParameters = {
  * Sharpness-aware minimization: the loss one ascent step away.
  *
  * e = ρ g/(‖g‖+1e-12), held constant; value L(w+e), gradient ∇L(w+e). Two gradients, one if the plain gradient
- * is known. ρ = 0 is the plain objective, bit for bit.
+ * is known; the value alone takes a forward pass instead of the second. ρ = 0 is the plain objective, bit for bit.
  *
  * @param options `rho` ≥ 0, default 0.05, in units of the parameters' L2 norm
  * @throws LowlandError `E_CONFIG` if a setting is out of range
@@ -27,10 +27,23 @@ export function sam(options: Partial<Settings<typeof samParameters>> = {}): Regu
   const { rho } = settings;
   return {
     name: "sam",
+    label: "SAM",
     settings,
+    lowers: "maxLoss",
+    cost: rho === 0 ? PLAIN_COST : ASCENT_COST,
     apply(objective) {
       return {
         layout: objective.layout,
+        loss(params, batch, known) {
+          if (rho === 0) return objective.loss(params, batch, known);
+          return withScratch(params, 1, ([perturbed]) => {
+            const plain = plainAt(objective, params, batch, perturbed!, known);
+            const factor = ascentFactor(rho, plain.gradient);
+            if (factor === 0) return plain.loss;
+            addScaled(params, factor, plain.gradient, perturbed!);
+            return frozenAt(objective, params, batch).loss(perturbed!, batch);
+          });
+        },
         lossAndGradient(params, batch, gradient, known) {
           const plain = plainAt(objective, params, batch, gradient, known);
           const factor = ascentFactor(rho, plain.gradient);

@@ -6,9 +6,34 @@ import type { Objective } from "../tasks/types.ts";
  */
 export type RegularizerFunction = (objective: Objective) => Objective;
 
-/** A regularizer with a name and its settings, as spec strings (`sam:rho=0.05`) build them. */
+/** What is largest in a ball around a point: the measures of sharpness that regularizers are made to lower. */
+export type LoweredMeasure = "maxLoss" | "surrogateGap" | "maxGradientNorm";
+
+/** Evaluations of the plain objective; a Hessian-vector product by differences is two gradients. */
+export interface Cost {
+  readonly gradients: number;
+  /** Forward passes without a gradient. */
+  readonly losses: number;
+}
+
+/** A regularizer with a name and its settings, as spec strings (`sam:rho=0.05`) build them, and what it says of itself. */
 export interface Regularizer {
   readonly name: string;
+  /** What tables call it: `SAM`. */
+  readonly label: string;
   readonly settings: Readonly<Record<string, number>>;
+  /** The measure of sharpness it is made to lower, if one. */
+  readonly lowers?: LoweredMeasure;
+  /**
+   * What one `lossAndGradient` and one `loss` of the regularized objective cost. One gradient less where the plain one
+   * is known.
+   */
+  readonly cost: { readonly lossAndGradient: Cost; readonly loss: Cost };
   readonly apply: RegularizerFunction;
 }
+
+/** The cost of the plain objective: what a regularizer costs whose settings switch it off. */
+export const PLAIN_COST: Regularizer["cost"] = {
+  lossAndGradient: { gradients: 1, losses: 0 },
+  loss: { gradients: 0, losses: 1 },
+};

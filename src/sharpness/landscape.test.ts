@@ -3,6 +3,7 @@ import { layoutOf } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import { key, normal } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
+import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 import { filterNormalizedDirection, landscape } from "./landscape.ts";
 
@@ -17,7 +18,7 @@ normal(key(1), params);
 params.fill(0, 24 + 5, 24 + 10); // the second row of the dense layer
 
 /** L = ½ Σ c_i w_i² + Σ b_i w_i, with c_i = 1 + i. */
-const bowl: Objective = {
+const bowl = completeObjective({
   layout,
   lossAndGradient(w, _batch, gradient) {
     let loss = 0;
@@ -27,7 +28,7 @@ const bowl: Objective = {
     }
     return loss;
   },
-};
+});
 
 function directionOf(seed: number, at = params): Float64Array {
   const direction = new Float64Array(layout.size);
@@ -74,7 +75,7 @@ describe.each([
   const centre = kind.from(params);
 
   it("of a quadratic is a parabola along one direction, w itself in its middle", async () => {
-    const { coordinates, losses, gradientEvaluations } = await landscape(bowl, centre, {
+    const { coordinates, losses, lossEvaluations } = await landscape(bowl, centre, {
       key: key(3),
       dimensions: 1,
       radius: 0.5,
@@ -83,7 +84,7 @@ describe.each([
     expect(coordinates[0]).toBe(-0.5);
     expect(coordinates[5]).toBe(0);
     expect(coordinates[10]).toBe(0.5);
-    expect(gradientEvaluations).toBe(11);
+    expect(lossEvaluations).toBe(11);
     expect(losses[5]).toBe(bowl.lossAndGradient(centre, key(0), new Float64Array(layout.size)));
     const second = losses.slice(1, -1).map((loss, i) => losses[i]! - 2 * loss! + losses[i + 2]!);
     for (const value of second) expect(value).toBeCloseTo(second[0]!, digits);
@@ -111,7 +112,7 @@ describe("landscape", () => {
     const frozenAt: number[][] = [];
     const watched: Objective = {
       ...bowl,
-      lossAndGradient: () => {
+      loss: () => {
         throw new Error("evaluated unfrozen");
       },
       freeze(at) {
@@ -125,16 +126,15 @@ describe("landscape", () => {
     expect(losses).toEqual((await landscape(bowl, params, options)).losses);
   });
 
-  it("has null where the loss is not finite, counts its gradients and is plain JSON", async () => {
+  it("has null where the loss is not finite, takes one loss a point and is plain JSON", async () => {
     const wall = countGradients({
-      layout,
-      lossAndGradient: (w, batch, gradient) =>
-        norm(w) > norm(params) * 1.05 ? Infinity : bowl.lossAndGradient(w, batch, gradient),
+      ...bowl,
+      loss: (w, batch) => (norm(w) > norm(params) * 1.05 ? Infinity : bowl.loss(w, batch)),
     });
     const found = await landscape(wall, params, { key: key(3), dimensions: 1, points: 9 });
     expect(found.losses).toContain(null);
     expect(found.losses[4]).not.toBeNull();
-    expect(found.gradientEvaluations).toBe(wall.gradients);
+    expect([found.lossEvaluations, wall.gradients]).toEqual([wall.losses, 0]);
     expect(JSON.parse(JSON.stringify(found))).toEqual(found);
   });
 

@@ -15,8 +15,8 @@ export interface Landscape {
    * L(w + aᵢ d₁) in one dimension; L(w + aᵢ d₁ + aⱼ d₂) at place j·points + i in two. Null where not finite.
    */
   readonly losses: readonly (number | null)[];
-  /** Gradients spent: one a point, as objectives give losses with gradients. */
-  readonly gradientEvaluations: number;
+  /** Losses spent: one a point. */
+  readonly lossEvaluations: number;
 }
 
 /** Settings of `landscape`. */
@@ -113,18 +113,18 @@ export async function landscape(
       filterNormalizedDirection(layout, params, foldIn(key, axis), direction);
       return direction;
     });
-    const [point, gradient] = [vectors.next(), vectors.next()];
+    const point = vectors.next();
     const losses: (number | null)[] = [];
     while (losses.length < total) {
       const place = losses.length;
       addScaled(params, coordinates[place % points]!, directions[0]!, point);
       if (dimensions === 2) axpy(coordinates[Math.floor(place / points)]!, directions[1]!, point);
-      const loss = frozen.lossAndGradient(point, key, gradient);
+      const loss = frozen.loss(point, key);
       losses.push(Number.isFinite(loss) ? loss : null);
       onProgress?.({ done: losses.length, total });
       await breathe(signal);
     }
-    return { dimensions, coordinates, losses, gradientEvaluations: total };
+    return { dimensions, coordinates, losses, lossEvaluations: total };
   } finally {
     vectors.close();
   }

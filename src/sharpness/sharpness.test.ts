@@ -3,6 +3,7 @@ import { layoutOf } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import { foldIn, key, normal } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
+import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 import { quarticObjective } from "../testing/quartic.ts";
 import { measureSharpness, type SharpnessProgress } from "./measure.ts";
@@ -126,13 +127,13 @@ describe.each(kinds)("projected gradient ascent in %s", (_, kind) => {
     const inside = quadratic([8, 3, 1, 0.2], [1, 1, 1, 1], true);
     const distances: number[] = [];
     const params = kind.of(0.5, -0.25, 2, 0);
-    const watched: Objective = {
+    const watched = completeObjective({
       layout: inside.layout,
       lossAndGradient(point, batch, gradient) {
         distances.push(norm(point.map((w, i) => w - params[i]!)));
         return inside.lossAndGradient(point, batch, gradient);
       },
-    };
+    });
     pga(watched, params, { quantity: "loss", radius: 0.5, key: key(4), steps: 10, restarts: 2 });
     expect(distances).toHaveLength(2 * 11);
     expect(distances[0]! / 0.0005).toBeCloseTo(1, 3);
@@ -155,7 +156,7 @@ describe("projected gradient ascent", () => {
     const visited: number[][] = [];
     const directions: number[][] = [];
     const values: number[] = [];
-    const watched: Objective = {
+    const watched = completeObjective({
       layout: inside.layout,
       lossAndGradient(point, batch, gradient) {
         const loss = inside.lossAndGradient(point, batch, gradient);
@@ -167,7 +168,7 @@ describe("projected gradient ascent", () => {
         return loss;
       },
       hessianVectorProduct: inside.hessianVectorProduct!,
-    };
+    });
     const radius = 0.6;
     const options = { quantity, radius, key: key(7), restarts: 1 };
     const best = pga(watched, Float64Array.from(center), options);
@@ -203,13 +204,13 @@ describe("projected gradient ascent", () => {
   });
 
   it("does not hide a NaN", () => {
-    const cliff: Objective = {
+    const cliff = completeObjective({
       layout: layoutOf([{ name: "w", shape: [1] }]),
       lossAndGradient(params, _batch, gradient) {
         gradient[0] = 1;
         return params[0]! > 0.05 ? NaN : params[0]!;
       },
-    };
+    });
     expect(pga(cliff, new Float64Array(1), { quantity: "loss", radius: 0.1, key: key(6) })).toBeNaN();
   });
 

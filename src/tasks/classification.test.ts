@@ -8,11 +8,10 @@ import type { OpenNetwork } from "../nn/open-network.ts";
 import { sequential } from "../nn/sequential.ts";
 import { foldIn, key } from "../random/key.ts";
 import { classificationTask } from "./classification.ts";
-import type { Split, Task } from "./types.ts";
+import { SPLITS, type Task } from "./types.ts";
 
 const BATCH = 8;
 const network = sequential([2, 2, 1], [dense(3), sigmoid(), dense(4)], { kind: "normal", stddev: 1 });
-const SPLITS: readonly Split[] = ["train", "meta-validation", "report-validation", "test"];
 
 /** Images of 2×2 pixels that are all different, their labels following from them. */
 function dataset(name: string, count: number, offset: number): Dataset {
@@ -203,7 +202,7 @@ describe("classificationTask", () => {
     const share = labels.filter((label) => label === 2).length / labels.length;
     const constant = new Float32Array(network.layout.size);
     constant[network.layout.slots.at(-1)!.offset + 2] = 10;
-    expect(task.evaluate(constant, "test").accuracy).toBeCloseTo(share, 12);
+    expect(task.evaluate(constant, "test").metrics.accuracy).toBeCloseTo(share, 12);
   });
 
   it("refuses a network for images of another size", () => {

@@ -6,7 +6,7 @@ import type { Network } from "../nn/sequential.ts";
 import { type Key, permutation, randomIntegers } from "../random/key.ts";
 import { openExamples } from "./examples.ts";
 import { openRunners, type Runner } from "./runners.ts";
-import type { Evaluation, Objective, Split, Task } from "./types.ts";
+import { ACCURACY, type Evaluation, type Objective, SPLITS, type Split, type Task } from "./types.ts";
 
 const CHUNK = 500; // examples at a time where a whole set is gone through, fewer for large networks
 const CHUNK_ACTIVATIONS = 2 ** 21; // floats: 8 MB of activations, and as much of their gradients
@@ -83,14 +83,16 @@ export function classificationTask(
 
   function minibatchObjective(split: Split): Objective {
     const scale = 1 / batchSize;
+    const run = (params: Vector, batch: Key, gradient?: Vector): number => {
+      const runner = drawBatch(params, split, batch);
+      const { loss } = runner.run(params, runner.labels, batchSize, { ...(gradient && { gradient }), scale });
+      if (network.statisticsSize > 0) runner.normalizedAt = params.slice();
+      return loss / batchSize;
+    };
     const plain: Objective = {
       layout,
-      lossAndGradient(params, batch, gradient) {
-        const runner = drawBatch(params, split, batch);
-        const { loss } = runner.run(params, runner.labels, batchSize, { gradient, scale });
-        if (network.statisticsSize > 0) runner.normalizedAt = params.slice();
-        return loss / batchSize;
-      },
+      loss: (params, batch, known) => known?.loss ?? run(params, batch),
+      lossAndGradient: run,
     };
     if (network.statisticsSize === 0) return plain;
     return {
@@ -101,14 +103,16 @@ export function classificationTask(
         if (!sameEntries(runner.normalizedAt, params)) runner.run(params, runner.labels, batchSize);
         const statistics = vectorLike(params, network.statisticsSize);
         runner.readStatistics(statistics);
+        const frozen = (params: Vector, batch: Key, gradient?: Vector): number => {
+          const runner = drawBatch(params, split, batch);
+          runner.normalizedAt = undefined;
+          const options = { ...(gradient && { gradient }), scale, statistics };
+          return runner.run(params, runner.labels, batchSize, options).loss / batchSize;
+        };
         return {
           layout,
-          lossAndGradient(params, batch, gradient) {
-            const runner = drawBatch(params, split, batch);
-            runner.normalizedAt = undefined;
-            const { loss } = runner.run(params, runner.labels, batchSize, { gradient, scale, statistics });
-            return loss / batchSize;
-          },
+          loss: (params, batch, known) => known?.loss ?? frozen(params, batch),
+          lossAndGradient: frozen,
         };
       },
     };
@@ -117,6 +121,9 @@ export function classificationTask(
   return {
     name,
     layout,
+    splits: SPLITS,
+    metrics: [ACCURACY],
+    lossBound: 1.5 * Math.log(network.classes),
     init(key, params) {
       network.init(key, params);
     },
@@ -171,6 +178,15 @@ export function classificationTask(
       const scale = 1 / count;
       const frozen = (statisticsAt: (params: Vector) => Vector | undefined, exact: boolean): Objective => ({
         layout,
+        loss(params, _batch, known) {
+          if (known !== undefined) return known.loss;
+          const statistics = statisticsAt(params);
+          let loss = 0;
+          eachPart(params, (runner, { x, labels, length }) => {
+            loss += runner.run(params, labels, length, { x, scale, statistics }).loss;
+          });
+          return loss / count;
+        },
         lossAndGradient(params, _batch, gradient) {
           const statistics = statisticsAt(params);
           let loss = 0;
@@ -215,7 +231,7 @@ export function classificationTask(
         loss += result.loss;
         correct += result.correct;
       }
-      return { loss: loss / count, accuracy: correct / count, count };
+      return { loss: loss / count, count, metrics: { accuracy: correct / count } };
     },
 
     close() {

@@ -1,6 +1,7 @@
 import { type Layout, layoutOf, type Vector } from "../kernels/types.ts";
 import { type Key, normal } from "../random/key.ts";
-import type { Evaluation, Objective, Split, Task } from "./types.ts";
+import { completeTask, type TaskObject } from "./complete.ts";
+import type { Metric, Objective, Split, Task } from "./types.ts";
 
 /** What a user's own task needs: a loss with its gradient. Everything else has a default. */
 export interface TaskDefinition {
@@ -9,12 +10,18 @@ export interface TaskDefinition {
   readonly layout: number | Layout;
   /** Writes ∇L(params; batch) to `gradient` and returns L(params; batch). `batch` draws the minibatch, if any. */
   readonly lossAndGradient: (params: Vector, batch: Key, gradient: Vector) => number;
+  /** L(params; batch) alone, the same bits, where that is cheaper. */
+  readonly loss?: (params: Vector, batch: Key) => number;
   /** Exact H(params; batch)·vector, if at hand. */
   readonly hessianVectorProduct?: Objective["hessianVectorProduct"];
   /** Draws initial parameters; N(0, 1) where missing. */
   readonly init?: (key: Key, params: Vector) => void;
+  /** The splits it has, the four of a dataset where missing. */
+  readonly splits?: readonly Split[];
+  /** What `evaluate` gives beside the loss. */
+  readonly metrics?: readonly Metric[];
   /** Final figures; the loss at one fixed batch where missing. */
-  readonly evaluate?: (params: Vector, split: Split) => Evaluation;
+  readonly evaluate?: TaskObject["evaluate"];
 }
 
 const EVALUATION_BATCH: Key = { hi: 0, lo: 0 };
@@ -34,24 +41,27 @@ const EVALUATION_BATCH: Key = { hi: 0, lo: 0 };
  * });
  */
 export function defineTask(definition: TaskDefinition): Task {
-  const { name, lossAndGradient, hessianVectorProduct, init, evaluate } = definition;
+  const { name, lossAndGradient, loss, hessianVectorProduct, init, evaluate, splits, metrics } = definition;
   const layout =
     typeof definition.layout === "number"
       ? layoutOf([{ name: "w", shape: [definition.layout] }])
       : definition.layout;
-  const objective: Objective = {
-    layout,
-    lossAndGradient,
-    ...(hessianVectorProduct && { hessianVectorProduct }),
-  };
-  return {
+  return completeTask({
     name,
     layout,
+    ...(splits && { splits }),
+    ...(metrics && { metrics }),
     init: init ?? normal,
-    objective: () => objective,
+    objective: () => ({
+      layout,
+      lossAndGradient,
+      ...(loss && { loss }),
+      ...(hessianVectorProduct && { hessianVectorProduct }),
+    }),
     fixedObjective: () => ({
       layout,
       lossAndGradient: (params, _batch, gradient) => lossAndGradient(params, EVALUATION_BATCH, gradient),
+      ...(loss && { loss: (params: Vector) => loss(params, EVALUATION_BATCH) }),
       ...(hessianVectorProduct && {
         hessianVectorProduct: (params, _batch, direction, product) =>
           hessianVectorProduct(params, EVALUATION_BATCH, direction, product),
@@ -63,5 +73,5 @@ export function defineTask(definition: TaskDefinition): Task {
         loss: lossAndGradient(params, EVALUATION_BATCH, params.slice()),
         count: 1,
       })),
-  };
+  });
 }

@@ -1,8 +1,10 @@
 import type { Dataset } from "../data/dataset.ts";
 import { splitIndices } from "../data/splits.ts";
+import { LowlandError } from "../errors.ts";
 import type { Ops } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
-import type { Split } from "./types.ts";
+import { unknown } from "../spec.ts";
+import { SPLITS, type Split } from "./types.ts";
 
 /** Images and labels by split: `test` is the official test set, the other splits are parts of the official training set. */
 export interface Examples {
@@ -32,11 +34,17 @@ export function openExamples(
   const { height, width, channels } = data.train;
   const size = height * width * channels;
   const splits = splitIndices(data.train.count);
+  const indicesOf = (split: Split): Uint32Array | undefined => {
+    if (split === "test") return undefined;
+    const indices = splits[split as keyof typeof splits] as Uint32Array | undefined;
+    if (indices === undefined) throw new LowlandError("E_CONFIG", unknown("split", split, SPLITS));
+    return indices;
+  };
   return {
-    count: (split) => (split === "test" ? data.test.count : splits[split].length),
+    count: (split) => indicesOf(split)?.length ?? data.test.count,
     unpack(split, at, count, { ops, x, labels }) {
       const { images, labels: all } = split === "test" ? data.test : data.train;
-      const indices = split === "test" ? undefined : splits[split];
+      const indices = indicesOf(split);
       for (let i = 0; i < count; i++) {
         const place = at(i);
         const example = indices === undefined ? place : indices[place]!;

@@ -105,7 +105,7 @@ describe("defineTask", () => {
     bowl.init(key(1), params);
     expect(params[0]).not.toBe(0);
     params.set([1, 2]);
-    expect(bowl.evaluate(params, "test")).toEqual({ loss: 20.5, count: 1 });
+    expect(bowl.evaluate(params, "test")).toEqual({ loss: 20.5, count: 1, metrics: {} });
     expect(params).toEqual(Float32Array.of(1, 2));
     expect(bowl.layout.slots.map(({ name }) => name)).toEqual(["w"]);
   });

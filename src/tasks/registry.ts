@@ -13,6 +13,7 @@ import { dense, type Layer, relu, type Shape, sigmoid } from "../nn/layers.ts";
 import { type Initialization, type Network, sequential } from "../nn/sequential.ts";
 import { parseSpec, unknown } from "../spec.ts";
 import { classificationTask } from "./classification.ts";
+import { completeTask, type TaskObject } from "./complete.ts";
 import type { Task } from "./types.ts";
 
 /** A model that a task name can end in. */
@@ -153,11 +154,11 @@ async function loadUserTask(path: string): Promise<Task> {
       `task module ${path} exports no task; export one made by defineTask as default`,
     );
   }
-  return task;
+  return completeTask(task);
 }
 
-function isTask(value: unknown): value is Task {
-  const task = value as Partial<Task> | undefined;
+function isTask(value: unknown): value is TaskObject {
+  const task = value as Partial<TaskObject> | undefined;
   return (
     typeof task?.objective === "function" && typeof task.init === "function" && task.layout !== undefined
   );

@@ -14,6 +14,12 @@ export interface Known {
 export interface Objective {
   readonly layout: Layout;
   /**
+   * L(params; batch) alone, the bits that `lossAndGradient` returns: a forward pass only.
+   *
+   * @param known as in `lossAndGradient`; a plain objective returns its loss
+   */
+  loss(params: Vector, batch: Key, known?: Known): number;
+  /**
    * Writes ∇L(params; batch) to `gradient` (length `layout.size`) and returns L(params; batch).
    *
    * @param batch key that determines the minibatch; objectives over a fixed set ignore it
@@ -35,18 +41,48 @@ export function frozenAt(objective: Objective, params: Vector, batch: Key): Obje
   return objective.freeze?.(params, batch) ?? objective;
 }
 
-/**
- * Parts of a dataset: 80 % `train`, 10 % `meta-validation` (chooses checkpoints and hyperparameters) and
- * 10 % `report-validation` of the official training set, and the official `test` set, which is read only for
- * final numbers.
- */
-export type Split = "train" | "meta-validation" | "report-validation" | "test";
+/** The splits that datasets have; a task of another kind names its own. */
+export const SPLITS = ["train", "meta-validation", "report-validation", "test"] as const;
 
-/** Mean loss and, for classification, accuracy in [0, 1], over one split. */
+/**
+ * A part of a task's data, or a distribution of its own. The well-known ones: 80 % `train`, 10 % `meta-validation`
+ * (chooses checkpoints and hyperparameters) and 10 % `report-validation` of the official training set, and the official
+ * `test` set, which is read only for final numbers.
+ */
+export type Split = (typeof SPLITS)[number] | (string & {});
+
+/** What `Task.evaluate` gives beside the loss, and how it is read. */
+export interface Metric {
+  /** Key in `Evaluation.metrics`. */
+  readonly name: string;
+  /** What tables call it: `accuracy`. */
+  readonly label: string;
+  readonly better: "higher" | "lower";
+  /** How two optimizers are compared by it: by the difference, or by the ratio of positive numbers. */
+  readonly compare: "difference" | "ratio";
+  /** How it is printed: a share as percent, or a number with significant digits. */
+  readonly format: "percent" | "number";
+  /** What it can be at all. */
+  readonly range?: readonly [min: number, max: number];
+}
+
+/** Share of examples whose largest output is the label's. */
+export const ACCURACY: Metric = {
+  name: "accuracy",
+  label: "accuracy",
+  better: "higher",
+  compare: "difference",
+  format: "percent",
+  range: [0, 1],
+};
+
+/** Means over one split. */
 export interface Evaluation {
   readonly loss: number;
-  readonly accuracy?: number;
+  /** Examples. */
   readonly count: number;
+  /** One number for each of the task's metrics, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** What is optimized: data, model, loss and the distribution of initial parameters. */
@@ -54,6 +90,12 @@ export interface Task {
   /** `<dataset>/<model>`, or a name of the user's own. */
   readonly name: string;
   readonly layout: Layout;
+  /** The splits it has. */
+  readonly splits: readonly Split[];
+  /** What `evaluate` measures beside the loss. */
+  readonly metrics: readonly Metric[];
+  /** Losses above this are as bad as this one where those of several tasks are averaged: 1.5·ln classes. */
+  readonly lossBound?: number;
   /** Draws initial parameters into `params` (length `layout.size`). */
   init(key: Key, params: Vector): void;
   /** The minibatch objective on one split, `train` by default. */
@@ -63,7 +105,7 @@ export interface Task {
    * it. Losses and gradients are summed in float64. Batch keys are ignored.
    */
   fixedObjective(options?: { split?: Split; count?: number; key?: Key }): Objective;
-  /** Mean loss and accuracy over all of a split. */
+  /** Mean loss and metrics over all of a split. */
   evaluate(params: Vector, split: Split): Evaluation;
   /** Frees the kernel memory the task holds. */
   close?(): void;

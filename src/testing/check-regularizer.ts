@@ -1,14 +1,17 @@
 import { layoutOf, type Vector } from "../kernels/types.ts";
 import { foldIn, type Key, key, normal } from "../random/key.ts";
+import { countGradients } from "../regularizers/count.ts";
 import type { Regularizer } from "../regularizers/types.ts";
+import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
-import { allFinite as allEntriesFinite, expectOf, sameBits, sameLayout } from "./promises.ts";
+import { allFinite as allEntriesFinite, type Expect, expectOf, sameBits, sameLayout } from "./promises.ts";
 
 /**
  * Checks what every regularizer promises, in float32 and float64: the layout is kept; `params` and
  * `known.gradient` are left bit-identical; the same call gives the same bits, also after calls at other points
- * and in the other precision; knowing the plain gradient changes no bit; a point where the gradient vanishes
- * gives finite numbers; a NaN is not hidden.
+ * and in the other precision; knowing the plain gradient changes no bit; the loss alone has the bits of the loss with its
+ * gradient; neither costs more than the regularizer says; a point where the gradient vanishes gives finite numbers; a
+ * NaN is not hidden.
  *
  * @throws LowlandError `E_CONFIG` that names the promise that was broken
  * @example
@@ -41,6 +44,15 @@ export function checkRegularizer(regularizer: Regularizer): void {
       const gradient = vector().fill(NaN);
       const loss = regularized.lossAndGradient(params, batch, gradient, handedOver);
       expect(same({ loss, gradient }, first), "gives other bits when the plain gradient is known");
+      expect(
+        Object.is(regularized.loss(params, batch), first.loss),
+        "has a loss of other bits than its value",
+      );
+      expect(sameBits(params, before), "changes params in loss; perturb a copy");
+      expect(
+        Object.is(regularized.loss(params, batch, handedOver), first.loss),
+        "has a loss of other bits when the plain gradient is known",
+      );
       expect(sameBits(handedOver.gradient, plain.gradient), "changes known.gradient; copy it first");
 
       expect(same(at(regularized, params, batch), first), "gives other bits for the same call");
@@ -48,6 +60,12 @@ export function checkRegularizer(regularizer: Regularizer): void {
       expect(same(anew, first), "keeps something from earlier calls that changes the result");
     }
 
+    checkCost(expect, regularizer, vector().fill(1));
+    const zero = vector();
+    expect(
+      Object.is(regularized.loss(zero, key(0)), at(regularized, zero, key(0)).loss),
+      "has a loss of other bits than its value where the gradient is zero",
+    );
     expect(
       allFinite(at(regularized, vector(), key(0))),
       "is not finite where the gradient is zero; use e = 0",
@@ -56,6 +74,24 @@ export function checkRegularizer(regularizer: Regularizer): void {
     const broken = vector().fill(1);
     broken[0] = NaN;
     expect(!allFinite(at(regularized, broken, key(0))), "hides a NaN; let it through");
+  }
+}
+
+/** Compares what was asked of the plain objective with what the regularizer says it asks. */
+function checkCost(expect: Expect, { apply, cost }: Regularizer, params: Vector): void {
+  const calls = [
+    ["lossAndGradient", (of: Objective) => of.lossAndGradient(params, key(0), params.slice())],
+    ["loss", (of: Objective) => of.loss(params, key(0))],
+  ] as const;
+  for (const [what, call] of calls) {
+    const counted = countGradients(quartic());
+    call(apply(counted));
+    const { gradients, losses } = cost[what];
+    const spent = counted.gradients + counted.losses;
+    expect(
+      counted.gradients <= gradients && spent <= gradients + losses,
+      `takes ${counted.gradients} gradients and ${counted.losses} losses for one ${what}, but says ${gradients} and ${losses}`,
+    );
   }
 }
 
@@ -71,7 +107,7 @@ function quartic(): Objective {
     { name: "b", shape: [2], kind: "bias" },
   ]);
   const curvature = new Float64Array(layout.size);
-  return {
+  return completeObjective({
     layout,
     lossAndGradient(params, batch, gradient) {
       normal(batch, curvature);
@@ -84,7 +120,7 @@ function quartic(): Objective {
       }
       return loss;
     },
-  };
+  });
 }
 
 function allFinite({ loss, gradient }: Outcome): boolean {

@@ -1,19 +1,17 @@
 import type { Vector } from "../kernels/types.ts";
 import { dot, norm } from "../kernels/vector.ts";
 import { foldIn, type Key, key, normal } from "../random/key.ts";
-import { frozenAt, type Objective, type Split, type Task } from "../tasks/types.ts";
+import { frozenAt, type Objective, type Task } from "../tasks/types.ts";
 import { allFinite, type Expect, expectLayout, expectOf, sameBits, sameLayout } from "./promises.ts";
-
-const SPLITS: readonly Split[] = ["train", "meta-validation", "report-validation", "test"];
 
 /** Examples of the fixed set that is gone through in float64. */
 const FIXED_COUNT = 12;
 
 /**
  * Checks what every task promises: a layout without gaps; `init` and objectives that depend on their key alone;
- * params left bit-identical; a gradient that is the loss's, by central differences in float64, and written whole, of
+ * params left bit-identical; a loss alone of the same bits as with its gradient; a gradient that is the loss's, by central differences in float64, and written whole, of
  * the frozen objective too where there is one; an exact Hessian-vector product that is the gradient's; fixed sets that ignore the batch key and agree with
- * `evaluate`; a NaN that is not hidden.
+ * `evaluate`, which gives the metrics that the task names; a NaN that is not hidden.
  *
  * @throws LowlandError `E_CONFIG` that names the promise that was broken
  * @example
@@ -31,7 +29,8 @@ export function checkTask(task: Task): void {
   task.init(key(1), again);
   expect(sameBits(again, params), "draws other initial parameters from the same key");
 
-  for (const split of SPLITS) {
+  expect(task.splits.length > 0, "has no splits; name at least one");
+  for (const split of task.splits) {
     const objective = task.objective(split);
     expect(sameLayout(objective.layout, layout), "has an objective of another layout");
     checkPurity(expect, objective, params);
@@ -57,8 +56,15 @@ export function checkTask(task: Task): void {
     const evaluation = task.evaluate(params, split);
     expect(sameBits(params, before), "changes params in evaluate; work on a copy");
     expect(evaluation.count >= 1, "evaluates nothing");
-    const { accuracy = 0 } = evaluation;
-    expect(accuracy >= 0 && accuracy <= 1, "has an accuracy outside [0, 1]");
+    const named = task.metrics.map(({ name }) => name);
+    expect(
+      JSON.stringify(Object.keys(evaluation.metrics).sort()) === JSON.stringify(named.sort()),
+      `evaluates ${Object.keys(evaluation.metrics)}, but says that its metrics are ${named}`,
+    );
+    for (const { name, range: [least, most] = [-Infinity, Infinity] } of task.metrics) {
+      const value = evaluation.metrics[name]!;
+      expect(value >= least && value <= most, `has ${name} ${value} outside [${least}, ${most}]`);
+    }
     const repeated = task.evaluate(params, split);
     expect(Object.is(repeated.loss, evaluation.loss), "evaluates to other bits for the same call");
     // sums of the same float32 losses in chunks of other sizes
@@ -104,6 +110,11 @@ function checkPurity(expect: Expect, objective: Objective, params: Float32Array)
     Object.is(first.loss, second.loss) && sameBits(first.gradient, second.gradient),
     "gives other bits for the same params and batch",
   );
+  expect(
+    Object.is(objective.loss(params, key(1)), first.loss),
+    "has a loss that is not what lossAndGradient returns, to the bit",
+  );
+  expect(sameBits(params, before), "changes params in loss; work on a copy");
 }
 
 /** Central differences in float64 along the gradient and along random directions. */

@@ -90,6 +90,11 @@ describe("checkTask", () => {
       /product depends on the batch key|hessianVectorProduct depends on the batch key/,
       { hessianVectorProduct: (_w, batch, v, out) => out.set(v.map((x) => x * (1 + (batch.lo % 7)))) },
     ],
+    [
+      "a loss alone of other bits",
+      /not what lossAndGradient returns/,
+      { loss: (w, b) => objective.loss(w, b) * (1 + 2 ** -52) },
+    ],
     ["a wrong product", /hessianVectorProduct/, { hessianVectorProduct: (_w, _b, v, out) => out.set(v) }],
   ] as [string, RegExp, Partial<typeof objective>][])("finds %s", (_what, message, change) => {
     const broken = { ...objective, ...change };
@@ -101,9 +106,15 @@ describe("checkTask", () => {
   });
 
   it("finds an evaluation that disagrees with the objective", () => {
-    expect(() => checkTask(bowl({ evaluate: () => ({ loss: 7, count: 1 }) }))).toThrow(
+    expect(() => checkTask(bowl({ evaluate: () => ({ loss: 7, count: 1, metrics: {} }) }))).toThrow(
       /evaluates train to 7/,
     );
+  });
+
+  it("finds metrics that the task does not name", () => {
+    const evaluate = bowl().evaluate;
+    const broken = bowl({ evaluate: (...given) => ({ ...evaluate(...given), metrics: { distance: 1 } }) });
+    expect(() => checkTask(broken)).toThrow(/evaluates distance, but says that its metrics are/);
   });
 
   it("finds initial parameters that are not a function of the key", () => {

@@ -1,4 +1,5 @@
 import { layoutOf, type Vector } from "../kernels/types.ts";
+import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 
 /**
@@ -20,7 +21,7 @@ export function quarticObjective(
   const { linear, quartic = 1, exactProducts = true } = options;
   const times = (row: number, vector: Vector): number =>
     matrix[row]!.reduce((sum, a, j) => sum + a * vector[j]!, 0);
-  return {
+  return completeObjective({
     layout: layoutOf([{ name: "w", shape: [matrix.length] }]),
     lossAndGradient(params, _batch, gradient) {
       let loss = 0;
@@ -40,5 +41,5 @@ export function quarticObjective(
         }
       },
     }),
-  };
+  });
 }

@@ -1,0 +1,48 @@
+import { withScratch } from "../kernels/scratch.ts";
+import type { Evaluation, Objective, Task } from "./types.ts";
+import { SPLITS } from "./types.ts";
+
+/** An objective as a user may write it: the loss alone may be missing. */
+export type ObjectiveDefinition = Omit<Objective, "loss"> & Partial<Pick<Objective, "loss">>;
+
+/** A whole objective: where the loss alone is missing, it is that of `lossAndGradient`, its gradient thrown away. */
+export function completeObjective(objective: ObjectiveDefinition): Objective {
+  if (objective.loss !== undefined) return objective as Objective;
+  const freeze = objective.freeze?.bind(objective);
+  return {
+    ...objective,
+    lossAndGradient: objective.lossAndGradient.bind(objective),
+    loss: (params, batch, known) =>
+      withScratch(params, 1, ([gradient]) => objective.lossAndGradient(params, batch, gradient!, known)),
+    ...(objective.hessianVectorProduct && {
+      hessianVectorProduct: objective.hessianVectorProduct.bind(objective),
+    }),
+    ...(freeze && { freeze: (params, batch) => completeObjective(freeze(params, batch)) }),
+  };
+}
+
+/** A task as a module of the user's own may write it: everything that has a default may be missing. */
+export type TaskObject = Omit<Task, "splits" | "metrics" | "objective" | "fixedObjective" | "evaluate"> &
+  Partial<Pick<Task, "splits" | "metrics">> & {
+    objective(...given: Parameters<Task["objective"]>): ObjectiveDefinition;
+    fixedObjective(...given: Parameters<Task["fixedObjective"]>): ObjectiveDefinition;
+    evaluate(
+      ...given: Parameters<Task["evaluate"]>
+    ): Omit<Evaluation, "metrics"> & Partial<Pick<Evaluation, "metrics">>;
+  };
+
+/** A whole task: the four well-known splits and no metrics where it says none, objectives completed. */
+export function completeTask(task: TaskObject): Task {
+  return {
+    name: task.name,
+    layout: task.layout,
+    splits: task.splits ?? SPLITS,
+    metrics: task.metrics ?? [],
+    ...(task.lossBound !== undefined && { lossBound: task.lossBound }),
+    init: (key, params) => task.init(key, params),
+    objective: (split) => completeObjective(task.objective(split)),
+    fixedObjective: (options) => completeObjective(task.fixedObjective(options)),
+    evaluate: (params, split) => ({ metrics: {}, ...task.evaluate(params, split) }),
+    ...(task.close && { close: () => task.close!() }),
+  };
+}
