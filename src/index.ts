@@ -75,7 +75,13 @@ export { batchNorm, conv2d, maxPool } from "./nn/conv.ts";
 export { dense, type Layer, type OpenLayer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
 export type { OpenNetwork } from "./nn/open-network.ts";
 export { type Initialization, type Network, sequential } from "./nn/sequential.ts";
-// optimizers, hand-designed and learned
+// optimizers, hand-designed and learned, and what goes around them
+export { clip } from "./optimizers/combinators/clip.ts";
+export { type Combinator, combine } from "./optimizers/combinators/combinator.ts";
+export { decay } from "./optimizers/combinators/decay.ts";
+export { mask } from "./optimizers/combinators/mask.ts";
+export { project } from "./optimizers/combinators/project.ts";
+export { cosine, linear, warmup } from "./optimizers/combinators/schedules.ts";
 export {
   type AdamOptions,
   adam,

@@ -37,7 +37,13 @@ export interface ChoiceParameter {
   readonly description: string;
 }
 
-export type Parameter = NumberParameter | BooleanParameter | ChoiceParameter;
+/** Any words without a comma. */
+export interface TextParameter {
+  readonly default: string;
+  readonly description: string;
+}
+
+export type Parameter = NumberParameter | BooleanParameter | ChoiceParameter | TextParameter;
 
 /** Everything a spec may set: declared once, checked by `resolveSettings`, printed by the command line. */
 export type ParameterTable = Readonly<Record<string, Parameter>>;
@@ -230,6 +236,7 @@ export function resolveSettings<const P extends ParameterTable>(
 export function describeRange(parameter: Parameter): string {
   if ("choices" in parameter) return `one of ${parameter.choices.join(", ")}`;
   if (typeof parameter.default === "boolean") return "true or false";
+  if (typeof parameter.default === "string") return "a text";
   const { min, exclusiveMin, max, integer } = parameter as NumberParameter;
   const bounds = [
     exclusiveMin === undefined ? "" : `> ${exclusiveMin}`,
@@ -259,16 +266,20 @@ function parseSetting(text: string, parameter: Parameter, owner: string): Settin
 }
 
 function readSetting(text: string, parameter: Parameter): SettingValue | undefined {
-  if ("choices" in parameter) return parameter.choices.includes(text) ? text : undefined;
-  if (typeof parameter.default === "boolean") {
-    return text === "true" ? true : text === "false" ? false : undefined;
-  }
-  const value = parseNumber(text);
-  return value !== undefined && accepts(value, parameter as NumberParameter) ? value : undefined;
+  const kind = typeof parameter.default;
+  const word = text === "true" ? true : text === "false" ? false : undefined;
+  const value = kind === "string" ? text : kind === "boolean" ? word : parseNumber(text);
+  return value !== undefined && accepts(value, parameter) ? value : undefined;
 }
 
-/** Whether a number is one that a parameter may be. */
-function accepts(value: number, { min, exclusiveMin, max, integer }: NumberParameter): boolean {
+/** Whether a value is one that a parameter may be. */
+function accepts(value: SettingValue, parameter: Parameter): boolean {
+  if (typeof value !== typeof parameter.default) return false;
+  if ("choices" in parameter) return parameter.choices.includes(value as string);
+  return typeof value !== "number" || acceptsNumber(value, parameter as NumberParameter);
+}
+
+function acceptsNumber(value: number, { min, exclusiveMin, max, integer }: NumberParameter): boolean {
   if (!Number.isFinite(value) || (integer && !Number.isSafeInteger(value))) return false;
   if (min !== undefined && value < min) return false;
   if (exclusiveMin !== undefined && value <= exclusiveMin) return false;
@@ -279,12 +290,12 @@ function accepts(value: number, { min, exclusiveMin, max, integer }: NumberParam
  * Fills in defaults and refuses what cannot be, for what is built in code rather than by a spec string.
  *
  * @param owner whose settings they are, for messages: "optimizer adam"
- * @throws E_CONFIG if a name is unknown, or a value is not a finite number within its range.
+ * @throws E_CONFIG if a name is unknown, or a value is of the wrong kind or out of its range.
  */
-export function settle<const P extends Readonly<Record<string, NumberParameter>>>(
+export function settle<const P extends ParameterTable>(
   owner: string,
   parameters: P,
-  options: Readonly<Record<string, number | undefined>>,
+  options: Readonly<Record<string, SettingValue | undefined>>,
 ): Settings<P> {
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(parameters, name)) {
