@@ -151,7 +151,7 @@ export { hessianTrace, type TraceEstimate, type TraceOptions } from "./sharpness
 export { classificationTask } from "./tasks/classification.ts";
 export { completeObjective, completeTask } from "./tasks/complete.ts";
 export { defineTask, type TaskDefinition } from "./tasks/define.ts";
-export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/registry.ts";
+export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/load.ts";
 export {
   type Evaluation,
   frozenAt,

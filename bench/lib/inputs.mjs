@@ -9,9 +9,9 @@ import {
   loadTask,
   lstm,
   openArena,
+  openDataset,
   random,
   resolveMetaConfig,
-  sharedDatasets,
   splitIndices,
 } from "./lowland.mjs";
 
@@ -58,7 +58,7 @@ export function metaConfig(dataset, settings = {}) {
 
 /** Everything the figures start from. */
 export async function makeInputs({ dataset, task }, { sizes }) {
-  const { train } = sharedDatasets().get(dataset);
+  const { train } = await openDataset(dataset);
   const indices = splitIndices(train.count).train;
   /** Examples of the minibatches with these keys, as rows of the training set. */
   const draw = (keys) => {

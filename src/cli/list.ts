@@ -77,7 +77,7 @@ export const tasks: Command<CliContext> = buildCommand({
   docs: { brief: "List tasks" },
   parameters: { flags: { json: jsonFlag } },
   async func(this: CliContext, { json }: { json: boolean }): Promise<void> {
-    const { describeTasks } = await import("../tasks/registry.ts");
+    const { describeTasks } = await import("../tasks/load.ts");
     const described = describeTasks();
     if (json) printJson(this, { tasks: described });
     else {

@@ -209,7 +209,7 @@ const paper = buildCommand({
   async func(this: CliContext, given: PaperFlags): Promise<void> {
     excludeForce(given);
     const { paperPlan } = await import("../reproduce/paper.ts");
-    const { refuseUnknownTask } = await import("../tasks/registry.ts");
+    const { refuseUnknownTask } = await import("../tasks/load.ts");
     for (const name of [...(given.source ?? []), ...(given.task ?? [])]) refuseUnknownTask(name);
     const { budget, source, task, steps, seeds, baseline, outerSteps, learned, searched, dryRun, ...common } =
       given;

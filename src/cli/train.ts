@@ -53,7 +53,7 @@ export const train: Command<CliContext> = buildCommand({
     const { kernels } = await import("../kernels/module.ts");
     const { loadMethod } = await import("../evaluation/optimizers.ts");
     const { trainRun } = await import("../evaluation/train.ts");
-    const { loadTask } = await import("../tasks/registry.ts");
+    const { loadTask } = await import("../tasks/load.ts");
     const { task: name, steps, seed, dataDir } = flags;
     const given = splitSpecs(flags.optimizer);
     if (given.length > 1) {

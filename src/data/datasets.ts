@@ -1,31 +1,15 @@
 import { readFileSync, statSync } from "node:fs";
 import { LowlandError } from "../errors.ts";
 import { FILE_DATASETS, type FileDatasetSpec } from "./catalog.ts";
-import type { Dataset } from "./dataset.ts";
+import type { Dataset, LoadedDataset } from "./dataset.ts";
 import { md5Of } from "./download.ts";
 import { type Found, locate, obtain, read, readWhole, type StoreOptions } from "./store.ts";
 import { syntheticDigits } from "./synthetic-digits.ts";
 import { syntheticTextures } from "./synthetic-textures.ts";
 
-export type { Dataset } from "./dataset.ts";
+export type { Dataset, DatasetSource, LoadedDataset } from "./dataset.ts";
 export type { DownloadProgress } from "./download.ts";
 export { cacheDirectory, type StoreOptions } from "./store.ts";
-
-/** Where the bytes of a dataset came from. */
-export interface DatasetSource {
-  readonly kind: "files" | "synthetic";
-  /** Folder of the files. */
-  readonly path?: string;
-  /** `official` if every byte has the checksum its makers publish, or the dataset is drawn by this program. */
-  readonly checksums: "official" | "not official";
-}
-
-/** A dataset's training and test part, and where they came from. */
-export interface LoadedDataset {
-  readonly train: Dataset;
-  readonly test: Dataset;
-  readonly source: DatasetSource;
-}
 
 /** What is known of one file of a dataset. */
 export interface FileReport {
@@ -70,8 +54,6 @@ const SYNTHETIC: Readonly<
   "synthetic-textures": { height: 32, width: 32, channels: 3, draw: () => syntheticTextures() },
 };
 
-const drawn = new Map<string, LoadedDataset>();
-
 /** Names of every dataset, in the order they are listed. */
 export const DATASET_NAMES: readonly string[] = [
   ...FILE_DATASETS.map((spec) => spec.name),
@@ -89,7 +71,7 @@ function specOf(name: string): FileDatasetSpec | undefined {
 /**
  * Loads a dataset, from files if it has any: `dataDir`, `LOWLAND_DATA_DIR`, the cache, and only then the network.
  *
- * Synthetic datasets are drawn once a process.
+ * Reads or draws it anew at every call; `openDataset` keeps it.
  *
  * @throws `E_CONFIG` for an unknown name; `E_DATA` if files are missing, damaged or inconsistent
  * @example
@@ -98,12 +80,7 @@ function specOf(name: string): FileDatasetSpec | undefined {
 export async function loadDataset(name: string, options: StoreOptions = {}): Promise<LoadedDataset> {
   const spec = specOf(name);
   if (spec !== undefined) return loadFiles(spec, options);
-  let loaded = drawn.get(name);
-  if (loaded === undefined) {
-    loaded = { ...SYNTHETIC[name]!.draw(), source: { kind: "synthetic", checksums: "official" } };
-    drawn.set(name, loaded);
-  }
-  return loaded;
+  return { ...SYNTHETIC[name]!.draw(), source: { kind: "synthetic", checksums: "official" } };
 }
 
 /** `loadDataset` for a dataset described by the caller, such as a mirror of its own. */

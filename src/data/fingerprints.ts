@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { LoadedDataset } from "./datasets.ts";
+import type { LoadedDataset } from "./dataset.ts";
 
 /** What tells the bytes of datasets or files from others, by their name: a SHA-256, or `official`. */
 export type Fingerprints = Readonly<Record<string, string>>;

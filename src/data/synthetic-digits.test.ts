@@ -54,10 +54,6 @@ describe("synthetic-digits", () => {
     ]);
   });
 
-  it("is drawn once a process", async () => {
-    expect((await loadDataset("synthetic-digits")).train).toBe(train);
-  });
-
   it("draws the same image whatever the number asked for, and others with another seed", () => {
     const few = syntheticDigits({ train: 20, test: 0 });
     const same = syntheticDigits({ train: 20, test: 5 });

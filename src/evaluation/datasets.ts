@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { DATASET_NAMES, loadDataset, type StoreOptions } from "../data/datasets.ts";
+import { openDataset } from "../data/cache.ts";
+import type { StoreOptions } from "../data/datasets.ts";
 import { splitIndices } from "../data/splits.ts";
 import { readTextIfAny } from "../runs/files.ts";
-import { shareDataset, sharedDatasets } from "../tasks/registry.ts";
+import { datasetsOf } from "../tasks/load.ts";
 import type { DatasetRecord } from "./results.ts";
 
 /** File beside a dataset's own in which its keeper says what it is: `A copy re-encoded as JPEG, quality 75.` */
@@ -13,11 +14,9 @@ export async function datasetRecords(
   tasks: readonly string[],
   options: StoreOptions = {},
 ): Promise<DatasetRecord[]> {
-  const names = new Set(tasks.map((task) => task.split("/")[0]!));
   const records: DatasetRecord[] = [];
-  for (const name of DATASET_NAMES.filter((known) => names.has(known))) {
-    const loaded = sharedDatasets().get(name) ?? (await loadDataset(name, options));
-    shareDataset(name, loaded);
+  for (const name of datasetsOf(tasks)) {
+    const loaded = await openDataset(name, options);
     const { kind, path, checksums } = loaded.source;
     const note = path === undefined ? undefined : readTextIfAny(join(path, NOTE_FILE))?.trim();
     const trainingExamples = splitIndices(loaded.train.count).train.length;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { changedIn, type Fingerprints } from "../data/fingerprints.ts";
 import { readBytes } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
-import { fingerprintsOf } from "../tasks/registry.ts";
+import { fingerprintsOf } from "../tasks/load.ts";
 import { splitMethod } from "./optimizers.ts";
 import type { Results } from "./results.ts";
 

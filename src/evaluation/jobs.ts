@@ -3,7 +3,7 @@ import { LowlandError } from "../errors.ts";
 import type { Vector } from "../kernels/types.ts";
 import { foldIn, key } from "../random/key.ts";
 import { measurePoint, type PointMeasures, type PointSharpness } from "../sharpness/point.ts";
-import { loadTask } from "../tasks/registry.ts";
+import { loadTask } from "../tasks/load.ts";
 import type { Objective, Task } from "../tasks/types.ts";
 import { groupBy } from "./group.ts";
 import { loadMethod, type Method } from "./optimizers.ts";

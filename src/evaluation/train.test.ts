@@ -5,7 +5,7 @@ import { sequential } from "../nn/sequential.ts";
 import { normal } from "../random/key.ts";
 import { classificationTask } from "../tasks/classification.ts";
 import { defineTask } from "../tasks/define.ts";
-import { loadTask } from "../tasks/registry.ts";
+import { loadTask } from "../tasks/load.ts";
 import type { Task } from "../tasks/types.ts";
 import { loadMethod } from "./optimizers.ts";
 import { trainRun } from "./train.ts";

@@ -7,7 +7,7 @@ import { formatCard } from "../runs/card.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { describeRun, RunDirectory, type RunMeta } from "../runs/run-directory.ts";
 import { EventWriter } from "../runs/tensorboard.ts";
-import { fingerprintsOf } from "../tasks/registry.ts";
+import { fingerprintsOf } from "../tasks/load.ts";
 import { decodeCheckpoint, encodeCheckpoint, readInit } from "./checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "./config.ts";
 import { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./outer-loop.ts";

@@ -6,7 +6,7 @@ import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
-import { loadTask } from "../tasks/registry.ts";
+import { loadTask } from "../tasks/load.ts";
 import type { Task } from "../tasks/types.ts";
 import type { MetaConfig } from "./config.ts";
 import { openWindowRunner, type WindowRunner } from "./window.ts";

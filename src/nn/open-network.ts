@@ -1,3 +1,4 @@
+import { LowlandError } from "../errors.ts";
 import type { Ops } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
 import { type Layer, type Shape, sizeOf, type TangentPasses } from "./layers.ts";
@@ -49,7 +50,7 @@ export interface OpenNetwork {
     count: number,
     options?: {
       x?: Vector;
-      gradient?: Vector;
+      gradient?: Vector | undefined;
       scale?: number;
       accumulate?: boolean;
       statistics?: Vector | undefined;
@@ -216,6 +217,7 @@ export function openNetwork(
       count,
       { direction, product, x = values[0]!, scale = 1, accumulate = false, statistics },
     ) {
+      checkLabels(labels, count, classes);
       if (statistics !== undefined) eachPart(statistics, statisticsOf, (part, own) => own.set(part));
       const directions = viewsOf(direction);
       const options = { weights: views(params), outputs: views(product), scale, frozen: true };
@@ -224,6 +226,7 @@ export function openNetwork(
       );
     },
     run(params, labels, count, { x = values[0]!, gradient, scale = 1, accumulate = false, statistics } = {}) {
+      checkLabels(labels, count, classes);
       const frozen = statistics !== undefined;
       if (frozen) eachPart(statistics, statisticsOf, (part, own) => own.set(part));
       const weights = views(params);
@@ -242,6 +245,17 @@ export function openNetwork(
       eachPart(out, statisticsOf, (part, own) => part.set(own));
     },
   };
+}
+
+/** Refuses labels that are missing or name no output: the loss would read and write beyond a row. */
+function checkLabels(labels: Uint8Array, count: number, classes: number): void {
+  for (let i = 0; i < count; i++) {
+    if (labels[i]! < classes) continue;
+    throw new LowlandError(
+      "E_DATA",
+      `label ${i} of ${count} is ${labels[i]}, ${classes} outputs go from 0 to ${classes - 1}; correct the labels`,
+    );
+  }
 }
 
 /**

@@ -120,6 +120,22 @@ describe("sequential", () => {
   });
 });
 
+it("refuses a label that names no output, in the loss and in its Hessian", () => {
+  const network = sequential([3], [dense(4)], SPREAD);
+  const params = new Float64Array(network.layout.size);
+  for (const ops of [referenceOps, kernelOps(openArena())]) {
+    const opened = network.open(ops, 2);
+    const own = ops.allocate(network.layout.size);
+    const refusal = expect.objectContaining({
+      code: "E_DATA",
+      message: expect.stringMatching(/label 1 of 2 is 4, 4 outputs go from 0 to 3/),
+    });
+    expect(() => opened.run(own, Uint8Array.of(3, 4), 2)).toThrow(refusal);
+    const options = { direction: own, product: params };
+    expect(() => opened.hessianVectorProduct(own, Uint8Array.of(3, 4), 2, options)).toThrow(refusal);
+  }
+});
+
 it("refuses activations that would overwrite what is still needed", () => {
   expect(() => sequential([13], [dense(9), tanh(), sigmoid(), dense(7)], SPREAD)).toThrow(
     "sigmoid overwrites its input, which tanh needs for its gradient; put another layer before it",

@@ -1,14 +1,15 @@
 import { LowlandError } from "../errors.ts";
 import type { Ops } from "../kernels/ops.ts";
 import { type Layout, layoutOf, type Vector } from "../kernels/types.ts";
-import { foldIn, type Key, normal } from "../random/key.ts";
+import { foldIn, type Key, normal, truncatedNormal } from "../random/key.ts";
 import { type Layer, type Shape, sizeOf } from "./layers.ts";
 import { type OpenNetwork, openNetwork } from "./open-network.ts";
 
 /** How initial parameters are drawn. */
 export type Initialization =
   | { readonly kind: "normal"; readonly stddev: number } // every entry ~ N(0, stddev²)
-  | { readonly kind: "he" }; // weights ~ N(0, 2/fan-in), biases 0
+  | { readonly kind: "he" } // weights ~ N(0, 2/fan-in), biases 0
+  | { readonly kind: "truncated" }; // weights ~ N(0, 1/fan-in) cut off at two standard deviations, biases 0
 
 /** A feed-forward classifier over one flat parameter vector. */
 export interface Network {
@@ -96,7 +97,9 @@ export function sequential(
         if (initial !== undefined) view.fill(initial);
         else if (initialization.kind === "normal") return;
         else if (fanIn === undefined) view.fill(0);
-        else normal(foldIn(key, i), view, { stddev: Math.sqrt(2 / fanIn) });
+        else if (initialization.kind === "he") {
+          normal(foldIn(key, i), view, { stddev: Math.sqrt(2 / fanIn) });
+        } else truncatedNormal(foldIn(key, i), view, { stddev: Math.sqrt(1 / fanIn) });
       });
     },
     open: (ops, batch) =>

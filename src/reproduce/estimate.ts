@@ -13,7 +13,7 @@ import { key } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { parseSpec } from "../spec.ts";
-import { loadTask } from "../tasks/registry.ts";
+import { loadTask } from "../tasks/load.ts";
 import type { Task } from "../tasks/types.ts";
 import { evaluationJobs } from "./evaluate.ts";
 import { configOf } from "./meta-record.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { loadMethod } from "../evaluation/optimizers.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
-import { TASK_NAMES } from "../tasks/registry.ts";
+import { TASK_NAMES } from "../tasks/load.ts";
 import { BUDGETS, baselineOf, paperPlan } from "./paper.ts";
 import { quickPlan } from "./quick.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Dataset } from "../data/dataset.ts";
 import { splitIndices } from "../data/splits.ts";
 import { syntheticDigits } from "../data/synthetic-digits.ts";
-import { openArena } from "../kernels/module.ts";
+import { kernels, openArena } from "../kernels/module.ts";
 import { dense, sigmoid } from "../nn/layers.ts";
 import type { OpenNetwork } from "../nn/open-network.ts";
 import { sequential } from "../nn/sequential.ts";
@@ -211,8 +211,65 @@ describe("classificationTask", () => {
     );
   });
 
-  it("gives its kernel memory back", async () => {
-    const { kernels } = await import("../kernels/module.ts");
+  it("refuses a label that is no class, and a network with fewer outputs than classes", () => {
+    const labels = data.train.labels.slice();
+    labels[17] = 4;
+    const broken = { ...data, train: { ...data.train, labels } };
+    expect(() => classificationTask("labels", network, broken)).toThrow(
+      expect.objectContaining({
+        code: "E_DATA",
+        message: expect.stringMatching(/label 4 at example 17.*0 to 3/),
+      }),
+    );
+    const narrow = sequential([2, 2, 1], [dense(3)], { kind: "he" });
+    expect(() => classificationTask("narrow", narrow, data)).toThrow(
+      expect.objectContaining({ code: "E_SHAPE", message: expect.stringMatching(/3 outputs.*4 classes/) }),
+    );
+  });
+
+  it("refuses vectors of another length or precision before a kernel sees them", () => {
+    const { size } = network.layout;
+    const short = new Float32Array(size - 1);
+    const other = new Float64Array(size);
+    const objective = task.objective();
+    const fixed = task.fixedObjective({ count: 10 });
+    const calls: [string, () => unknown][] = [
+      ["params", () => objective.lossAndGradient(short, key(1), params.slice())],
+      ["params", () => objective.loss(short, key(1))],
+      ["params", () => fixed.loss(short, key(1))],
+      ["params", () => task.evaluate(short, "test")],
+      ["params", () => task.init(key(1), short)],
+      ["gradient", () => objective.lossAndGradient(params, key(1), short)],
+      ["gradient", () => objective.lossAndGradient(params, key(1), other)],
+      ["gradient", () => fixed.lossAndGradient(params, key(1), openArena().float32(size + 1))],
+      ["direction", () => fixed.hessianVectorProduct!(params, key(1), short, params.slice())],
+      ["product", () => fixed.hessianVectorProduct!(params, key(1), params.slice(), other)],
+    ];
+    for (const [what, call] of calls) {
+      expect(call).toThrow(
+        expect.objectContaining({ code: "E_SHAPE", message: expect.stringMatching(`^${what} has`) }),
+      );
+    }
+  });
+
+  it("keeps only so many fixed sets in kernel memory, and unpacks a set again to the same bits", () => {
+    const wide = sequential([28, 28, 1], [dense(10)], { kind: "he" });
+    const few = classificationTask("digits", wide, syntheticDigits({ train: 5200, test: 10 }));
+    const point = new Float32Array(wide.layout.size);
+    few.init(key(1), point);
+    const setBytes = 4000 * 785 * 4; // 13 MB: five sets of the 64 MiB that are kept
+    const lossOf = (seed: number): number =>
+      few.fixedObjective({ count: 4000, key: key(seed) }).loss(point, key(0));
+    const first = few.fixedObjective({ count: 4000, key: key(0) });
+    const before = first.loss(point, key(0));
+    const losses = new Set(Array.from({ length: 12 }, (_, seed) => lossOf(seed)));
+    expect(losses.size).toBe(12);
+    expect(kernels().memory.usedBytes).toBeLessThan(7 * setBytes);
+    expect(first.loss(point, key(0))).toBe(before);
+    few.close?.();
+  });
+
+  it("gives its kernel memory back", () => {
     const before = kernels().memory.usedBytes;
     const short = open();
     short.evaluate(params, "test");

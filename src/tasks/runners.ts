@@ -1,62 +1,108 @@
 import type { Arena } from "../kernels/memory.ts";
+import { openArena } from "../kernels/module.ts";
 import { kernelOps, type Ops, referenceOps } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
 import { inKernelMemory } from "../kernels/vector.ts";
 import type { OpenNetwork } from "../nn/open-network.ts";
 import type { Network } from "../nn/sequential.ts";
-import type { Key } from "../random/key.ts";
+import type { Relabel } from "./examples.ts";
 import type { Split } from "./types.ts";
 
-/** An open network of one precision and batch size, and the minibatch its input holds at present. */
+/** An open network of one precision for minibatches of up to `most`, and the minibatch its input holds at present. */
 export interface Runner extends OpenNetwork {
   readonly ops: Ops;
+  readonly most: number;
   readonly labels: Uint8Array;
-  /** The minibatch in `input` and `labels`, if they hold one. */
-  split: Split | undefined;
-  batch: Key | undefined;
+  /** Where a minibatch's examples are drawn. */
+  readonly drawn: Uint32Array;
+  /** The minibatch in `input` and `labels`; no `split` if they hold none. */
+  readonly held: {
+    split: Split | undefined;
+    hi: number;
+    lo: number;
+    count: number;
+    relabel: Relabel | undefined;
+  };
   /** Where the statistics were measured that the network holds, if on this minibatch. */
   normalizedAt: Vector | undefined;
 }
 
-/** A network's runners, opened once for every precision and batch size that is asked for. */
+/** Open networks, by network, precision and size of the minibatch. */
 export interface Runners {
   /**
-   * The runner for minibatches of up to `batch` examples in the precision of `params`: float32 by the kernels, float64 by
+   * A runner for minibatches of up to `count` examples in the precision of `params`: float32 by the kernels, float64 by
    * the reference.
    */
-  at(params: Vector, batch: number): Runner;
-  /** Forgets all, when their arena is closed. */
-  clear(): void;
+  at(network: Network, params: Vector, count: number): Runner;
+  /** Frees all. */
+  close(): void;
 }
 
-/** Runners of a network in an arena. */
-export function openRunners(network: Network, arena: Arena): Runners {
-  const runners = new Map<string, Runner>();
-  const at: Runners["at"] = (params, batch) => {
-    const precision = params instanceof Float32Array ? "float32" : "float64";
-    const id = `${precision} ${batch}`;
-    let runner = runners.get(id);
-    if (runner === undefined) {
-      const ops = precision === "float32" ? kernelOps(arena) : referenceOps;
-      const opened = network.open(ops, batch);
-      const able = precision === "float32" ? takingAnyVectors(opened, ops, network.layout.size) : opened;
-      // bound: what a network of the user's own opens may be an object of a class
-      runner = {
-        input: opened.input,
-        run: able.run.bind(able),
-        hessianVectorProduct: able.hessianVectorProduct.bind(able),
-        readStatistics: opened.readStatistics.bind(opened),
-        ops,
-        labels: new Uint8Array(batch),
-        split: undefined,
-        batch: undefined,
-        normalizedAt: undefined,
-      };
-      runners.set(id, runner);
+/** Networks that stay open at a time: tasks of a family have networks of many sizes, and take turns. */
+const OPEN_NETWORKS = 4;
+
+/** Opens networks when they are first asked for, and closes those used longest ago. */
+export function openRunners(): Runners {
+  interface Opened {
+    readonly arena: Arena;
+    readonly runners: Runner[];
+  }
+  const opened = new Map<Network, Opened>();
+  let last: { readonly network: Network; readonly opened: Opened } | undefined;
+
+  function openedOf(network: Network): Opened {
+    if (last?.network === network) return last.opened;
+    const found = opened.get(network) ?? { arena: openArena(), runners: [] };
+    // a Map keeps the order of insertion: the last used last
+    opened.delete(network);
+    opened.set(network, found);
+    for (const [oldest, { arena }] of opened) {
+      if (opened.size <= OPEN_NETWORKS) break;
+      arena.close();
+      opened.delete(oldest);
     }
-    return runner;
+    last = { network, opened: found };
+    return found;
+  }
+
+  return {
+    at(network, params, count) {
+      const { arena, runners } = openedOf(network);
+      const single = params instanceof Float32Array;
+      let most = 1; // powers of two, so that minibatches of many sizes share few buffers
+      while (most < count) most *= 2;
+      for (const runner of runners) {
+        if (runner.most === most && runner.input instanceof Float32Array === single) return runner;
+      }
+      const runner = openRunner(network, single ? kernelOps(arena) : referenceOps, most);
+      runners.push(runner);
+      return runner;
+    },
+    close() {
+      for (const { arena } of opened.values()) arena.close();
+      opened.clear();
+      last = undefined;
+    },
   };
-  return { at, clear: () => runners.clear() };
+}
+
+function openRunner(network: Network, ops: Ops, most: number): Runner {
+  const opened = network.open(ops, most);
+  const able =
+    opened.input instanceof Float32Array ? takingAnyVectors(opened, ops, network.layout.size) : opened;
+  // bound: what a network of the user's own opens may be an object of a class
+  return {
+    input: opened.input,
+    run: able.run.bind(able),
+    hessianVectorProduct: able.hessianVectorProduct.bind(able),
+    readStatistics: opened.readStatistics.bind(opened),
+    ops,
+    most,
+    labels: ops.allocateBytes(most),
+    drawn: new Uint32Array(most),
+    held: { split: undefined, hi: 0, lo: 0, count: 0, relabel: undefined },
+    normalizedAt: undefined,
+  };
 }
 
 /** A network in the kernels' memory for vectors anywhere: those from outside are copied in, and results out again. */

@@ -1,0 +1,16 @@
+import { LowlandError } from "../errors.ts";
+import type { Layout, Vector } from "../kernels/types.ts";
+
+/**
+ * Refuses a vector that does not fit a layout, or is of another precision than the parameters, before a kernel sees it.
+ *
+ * @throws {LowlandError} E_SHAPE
+ */
+export function checkVector(what: string, vector: Vector, layout: Layout, params: Vector = vector): void {
+  if (vector.length === layout.size && vector.BYTES_PER_ELEMENT === params.BYTES_PER_ELEMENT) return;
+  const kind = (of: Vector): string => (of instanceof Float32Array ? "float32" : "float64");
+  throw new LowlandError(
+    "E_SHAPE",
+    `${what} has ${vector.length} ${kind(vector)} entries, this takes ${layout.size} of ${kind(params)}, as params are; make it new ${params.constructor.name}(${layout.size})`,
+  );
+}
