@@ -16,7 +16,7 @@ export { type ErrorCode, LowlandError } from "./errors.ts";
 export { type ComparedRecords, compareOptimizers, type Pair, type Side } from "./evaluation/comparisons.ts";
 export { type GridOptions, runGrid } from "./evaluation/grid.ts";
 export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
-export { loadLearned, loadMethod, type Method } from "./evaluation/optimizers.ts";
+export { loadLearned, loadMethod, type Method, type MethodIdentity } from "./evaluation/optimizers.ts";
 export type {
   AtLossRecord,
   AtLossSeed,
@@ -91,6 +91,7 @@ export {
   rmsprop,
   sgd,
 } from "./optimizers/first-order.ts";
+export { formatMethod, type MethodSpec, makeOptimizer, parseMethod } from "./optimizers/method.ts";
 export { type SoapOptions, soap } from "./optimizers/soap.ts";
 export type { Optimizer, OptimizerState } from "./optimizers/types.ts";
 // random numbers

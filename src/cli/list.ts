@@ -50,12 +50,14 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = { learned: "learned:PATH"
 
 export const optimizers: Command<CliContext> = listCommand(
   "optimizers",
-  "List optimizers with their settings, architectures of learned ones included",
+  "List optimizers with their settings, what goes around them (+clip:norm=1), and architectures of learned ones",
   async () => {
     const { allOptimizers } = await import("../evaluation/optimizers.ts");
+    const { combinators } = await import("../optimizers/combinators/registry.ts");
     const { learnedOptimizers } = await import("../learned/registry.ts");
     return [
       ...entries(allOptimizers).map((entry) => ({ ...entry, name: PLACEHOLDERS[entry.name] ?? entry.name })),
+      ...entries(combinators).map((entry) => ({ ...entry, name: `+${entry.name}` })),
       ...entries(learnedOptimizers).map((entry) => ({
         ...entry,
         name: `--learned ${entry.name}`,

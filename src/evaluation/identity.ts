@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { changedIn, type Fingerprints } from "../data/fingerprints.ts";
+import { parseMethod } from "../optimizers/method.ts";
 import { readBytes } from "../runs/files.ts";
 import { findCheckpoint } from "../runs/run-directory.ts";
 import { fingerprintsOf } from "../tasks/load.ts";
-import { splitMethod } from "./optimizers.ts";
 import type { Results } from "./results.ts";
 
 /** What runs depend on besides their settings: runs made by another Lowland, or of other weights, are other runs. */
@@ -25,9 +25,8 @@ export function identityOf(
   tasks: readonly string[],
   { version, kernelVariant }: Pick<Results, "version" | "kernelVariant">,
 ): Identity {
-  const paths = [...methods.flatMap((spec) => splitMethod(spec)), ...tasks].flatMap((part) =>
-    pathsOf(part ?? ""),
-  );
+  const parts = methods.map(parseMethod).flatMap(({ optimizer, regularizer }) => [optimizer, regularizer]);
+  const paths = [...parts, ...tasks].flatMap(pathsOf);
   const files = paths.flatMap((path) => {
     try {
       const file = path.startsWith("learned:") ? findCheckpoint(path.slice("learned:".length)) : path;

@@ -3,28 +3,41 @@ import { LowlandError } from "../errors.ts";
 import { learnedOptimizers } from "../learned/registry.ts";
 import { optimizerOf } from "../learned/types.ts";
 import { readWeights } from "../meta/checkpoint.ts";
+import { type MethodSpec, parseMethod, withCombinators } from "../optimizers/method.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
-import { noRegularizer, regularizerNames } from "../regularizers/registry.ts";
 import type { Regularizer } from "../regularizers/types.ts";
 import { buildSpec, parseSpec, type SpecRegistry, specEntry } from "../spec.ts";
-import { loadZoo, zooNames } from "../zoo/zoo.ts";
+import { zooNames, zooPath } from "../zoo/zoo.ts";
+
+/** An optimizer that a spec string names, and where it comes from. */
+interface Named {
+  readonly optimizer: Optimizer;
+  readonly group: "learned" | "hand-designed";
+  /** The tasks a learned one was meta-trained on, where its file says so. */
+  readonly source?: string;
+}
 
 /** Every optimizer a spec string can name, learned ones included. */
-export const allOptimizers: SpecRegistry<Optimizer> = {
-  ...optimizers,
+export const allOptimizers: SpecRegistry<Named> = {
+  ...Object.fromEntries(
+    Object.entries(optimizers).map(([name, entry]) => [
+      name,
+      { ...entry, create: (settings) => ({ optimizer: entry.create(settings), group: "hand-designed" }) },
+    ]),
+  ),
   learned: specEntry({
     description: "a meta-trained optimizer: a run directory (its best checkpoint) or a .safetensors file",
     parameters: {},
     path: "a run directory or a .safetensors file",
-    create: (_settings, path) => loadLearned(path!),
+    create: (_settings, path) => readLearned(path!),
   }),
   zoo: specEntry({
     description: "a meta-trained optimizer that comes with Lowland; see lowland zoo list",
     parameters: {},
     path: "a name of lowland zoo list",
-    create: (_settings, name) => loadZoo(name!),
+    create: (_settings, name) => readLearned(zooPath(name!)),
   }),
 };
 
@@ -38,48 +51,60 @@ export const allOptimizers: SpecRegistry<Optimizer> = {
  * optimizer.step(params, gradient, state);
  */
 export function loadLearned(path: string): Optimizer {
-  const { learned, metaParams } = readWeights(path);
-  return optimizerOf(learned, metaParams);
+  return readLearned(path).optimizer;
 }
 
-/** What a method's spec string names: `adam:lr=0.01`, or with an explicit regularizer `adam:lr=0.01+sam:rho=0.05`. */
+function readLearned(path: string): Named {
+  const { learned, metaParams, metadata } = readWeights(path);
+  const source = sourceOf(metadata);
+  return {
+    optimizer: optimizerOf(learned, metaParams),
+    group: "learned",
+    ...(source !== undefined && { source }),
+  };
+}
+
+/** Weights of other programs have no configuration of ours. */
+function sourceOf({ config }: Readonly<Record<string, string>>): string | undefined {
+  if (config === undefined) return undefined;
+  const { tasks } = JSON.parse(config) as { readonly tasks?: readonly string[] };
+  return tasks?.join(", ");
+}
+
+/** What trains: an optimizer with its combinators, and the regularizer of its objective. */
 export interface Method {
   readonly spec: string;
+  readonly identity: MethodIdentity;
   readonly optimizer: Optimizer;
   readonly regularizer: Regularizer;
-  readonly group: "learned" | "hand-designed";
+  readonly group: Named["group"];
 }
 
-const names = regularizerNames.join("|");
-/** Before a regularizer: after a path, which may hold a + itself, only what can be nothing else. */
-const jointAfterPath = new RegExp(`\\+(?=(?:${names})(?:$|:)|[^+]*\\.(?:mjs|js|cjs)$)`);
-/** After a hand-designed optimizer, where a + in a setting is followed by a digit: `lr=1e+0`. */
-const joint = /\+(?=[a-z./])/i;
-
-const isLearned = (spec: string): boolean => /^(learned|zoo):/.test(spec);
-
-/** The parts of a method's spec string: the optimizer's, and the explicit regularizer's if there is one. */
-export function splitMethod(spec: string): [optimizer: string, regularizer: string | undefined] {
-  const [optimizer = "", regularizer] = spec.split(isLearned(spec) ? jointAfterPath : joint);
-  return [optimizer, regularizer];
+/** What tells a method from others: the parts of its spec string, and what a learned optimizer was meta-trained on. */
+export interface MethodIdentity extends MethodSpec {
+  /** Meta-training tasks, joined by commas. */
+  readonly source?: string;
 }
 
 /**
- * Builds an optimizer, with or without an explicit regularizer, from a spec string.
+ * Builds a method from a spec string: an optimizer, learned or hand-designed, with combinators around it and a regularizer,
+ * joined by `+`. The one place where a method is read from text.
  *
  * @throws {LowlandError} E_CONFIG for unknown names or settings, E_RUN or E_CHECKPOINT for a learned one
+ * @example
+ * await loadMethod("adamw:lr=0.003+cosine:warmup=50+clip:norm=1+sam:rho=0.05");
  */
 export async function loadMethod(spec: string): Promise<Method> {
-  const learned = isLearned(spec);
-  const [optimizerSpec, regularizerSpec] = splitMethod(spec);
-  const hint = meantBy(optimizerSpec);
-  if (hint !== undefined) throw new LowlandError("E_CONFIG", `${optimizerSpec} is no optimizer; ${hint}`);
-  const optimizer = buildSpec(optimizerSpec, "optimizer", allOptimizers);
+  const parts = parseMethod(spec);
+  const hint = meantBy(parts.optimizer);
+  if (hint !== undefined) throw new LowlandError("E_CONFIG", `${parts.optimizer} is no optimizer; ${hint}`);
+  const { optimizer, group, source } = buildSpec(parts.optimizer, "optimizer", allOptimizers);
   return {
     spec,
-    optimizer,
-    regularizer: regularizerSpec === undefined ? noRegularizer : await loadRegularizer(regularizerSpec),
-    group: learned ? "learned" : "hand-designed",
+    identity: { ...parts, ...(source !== undefined && { source }) },
+    optimizer: withCombinators(optimizer, parts.combinators),
+    regularizer: await loadRegularizer(parts.regularizer),
+    group,
   };
 }
 
@@ -87,7 +112,6 @@ export async function loadMethod(spec: string): Promise<Method> {
 function meantBy(spec: string): string | undefined {
   const { name } = parseSpec(spec);
   if (Object.hasOwn(allOptimizers, name)) return undefined;
-  if (regularizerNames.includes(name)) return `a regularizer goes with one: adam+${spec}`;
   if (Object.hasOwn(learnedOptimizers, name)) {
     return "an architecture needs weights: learned:PATH (a run directory or a .safetensors file) or zoo:NAME";
   }

@@ -9,6 +9,7 @@ import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { initialState } from "../meta/outer-loop.ts";
 import { learnedOf } from "../meta/setup.ts";
 import { openExecutor } from "../meta/threads.ts";
+import { parseMethod } from "../optimizers/method.ts";
 import { key } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
@@ -143,8 +144,7 @@ function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates,
 
 /** The explicit regularizer of a baseline's spec, up to its settings. */
 function regularizerOf(spec: string): string {
-  const regularizer = /\+(?=[a-z])(.+)$/.exec(spec)?.[1];
-  return spec.startsWith("learned:") || regularizer === undefined ? "none" : parseSpec(regularizer).name;
+  return parseSpec(parseMethod(spec).regularizer).name;
 }
 
 /** Gradients a step costs with each regularizer of a plan, by spec and by name, counted on one point. */

@@ -1,6 +1,7 @@
 import type { Job, NamedMethod } from "../evaluation/jobs.ts";
 import type { TuningRecord } from "../evaluation/results.ts";
 import { scoreOf } from "../evaluation/tuning.ts";
+import { parseMethod } from "../optimizers/method.ts";
 import type { Plan, PlannedSharpness } from "./plan.ts";
 
 /** An optimizer to evaluate on one task. */
@@ -102,7 +103,7 @@ export function equalLossOf(
   const plain = tuning
     .filter((record) => record.task === task)
     .flatMap(({ candidates }) => candidates)
-    .filter(({ spec }) => !spec.includes("+"));
+    .filter(({ spec }) => parseMethod(spec).regularizer === "none");
   const best = Math.min(...plain.map((candidate) => scoreOf(candidate, steps)));
   const initial = Math.max(...plain.map((candidate) => scoreOf(candidate, 0)).filter(Number.isFinite));
   const loss = Number((best + share * (initial - best)).toPrecision(2));
