@@ -549,6 +549,31 @@ pub fn lstmBackwardPool(
     }
 }
 
+/// The same without records: every tile's steps are run again from the state at the start of the window, into a record
+/// of one tile. `state` (start of the window) is used up; gradients[t][n] are the inputs of the window.
+pub fn lstmBackwardRecompute(
+    n: usize, steps: usize, state: [*]f32, gradients: [*]const f32, cotangents: [*]const f32, weights: [*]const f32,
+    transposed: [*]const f32, H: usize, scratch: [*]f32, rec: [*]f32, expK: f32, threshold: f32, inverse: f32, scale: f32,
+    acc: [*]f32,
+) callconv(.c) void {
+    const stride = rowStride(steps);
+    const linear = weights + 4 * H * (3 + H) + 4 * H * (2 * H + 1);
+    var at = state;
+    var i: usize = 0;
+    while (i < n) : (i += 16) {
+        const count = @min(16, n - i);
+        record(at + 32, rec + 2 * stride, 4 * H, stride);
+        for (0..steps) |t| {
+            const x = simd.logAndSign(partial(gradients + t * n + i, count), expK, threshold, inverse);
+            put(at, x[0]);
+            put(at + 16, x[1]);
+            _ = tileForward(at, weights, H, scratch, rec, t, stride);
+        }
+        tileBackward(rec, steps, stride, cotangents + i, n, count, linear, transposed, H, scratch, scale, acc);
+        at += lstmStateTile(H);
+    }
+}
+
 /// gradient[i] ← sum of the four lanes of accumulator i, in φ's order.
 pub fn lstmReduce(acc: [*]const f32, count: usize, gradient: [*]f32) callconv(.c) void {
     for (0..count) |i| gradient[i] = (acc[4 * i] + acc[4 * i + 1]) + (acc[4 * i + 2] + acc[4 * i + 3]);

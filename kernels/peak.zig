@@ -21,3 +21,9 @@ pub fn registerPeak(iterations: usize) callconv(.c) f32 {
     inline for (1..chains) |i| s += c[i];
     return s[0];
 }
+
+/// a·b + c as the kernels compute it: tells whether it is rounded once.
+pub fn multiplyAdd(a: f32, b: f32, c: f32) callconv(.c) f32 {
+    const Q = simd.Q;
+    return simd.madd(@as(Q, @splat(a)), @as(Q, @splat(b)), @as(Q, @splat(c)))[0];
+}

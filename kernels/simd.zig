@@ -29,13 +29,13 @@ pub const threads = !wasm;
 
 /// Shapes of micro-tiles: as many accumulators as the registers of the target hold.
 pub const tile = if (avx512)
-    .{ .name = "avx512", .width = 16, .rows = 8, .dot = .{ 4, 8 }, .block = 12, .pixels = 8, .gemm = .{ 4, 4 } }
+    .{ .name = "avx512", .width = 16, .rows = 8, .dot = .{ 4, 8 }, .block = 12, .pixels = 8, .gemm = .{ 4, 4 }, .wide = true, .gather = 8 }
 else if (avx2)
-    .{ .name = "avx2", .width = 8, .rows = 4, .dot = .{ 3, 4 }, .block = 12, .pixels = 5, .gemm = .{ 4, 2 } }
+    .{ .name = "avx2", .width = 8, .rows = 4, .dot = .{ 3, 4 }, .block = 12, .pixels = 5, .gemm = .{ 3, 4 }, .wide = false, .gather = 12 }
 else if (wasm)
-    .{ .name = "wasm", .width = 4, .rows = 2, .dot = .{ 2, 4 }, .block = 12, .pixels = 2, .gemm = .{ 2, 4 } }
+    .{ .name = "wasm", .width = 4, .rows = 2, .dot = .{ 2, 4 }, .block = 12, .pixels = 2, .gemm = .{ 2, 4 }, .wide = false, .gather = 7 }
 else
-    .{ .name = "v128", .width = 4, .rows = 5, .dot = .{ 4, 4 }, .block = 12, .pixels = 5, .gemm = .{ 4, 4 } };
+    .{ .name = "v128", .width = 4, .rows = 5, .dot = .{ 4, 4 }, .block = 12, .pixels = 5, .gemm = .{ 4, 4 }, .wide = false, .gather = 16 };
 
 /// Lanes of a register that one sum of eight lanes takes; with registers of sixteen, two sums share one.
 pub const sum_width = @min(8, tile.width);
@@ -47,6 +47,35 @@ pub inline fn load(comptime n: comptime_int, p: [*]const f32) Vec(n) {
 
 pub inline fn store(comptime n: comptime_int, p: [*]f32, v: Vec(n)) void {
     @as(*align(4) Vec(n), @ptrCast(p)).* = v;
+}
+
+/// The first `count` of n floats, then zeros.
+pub inline fn loadPart(comptime n: comptime_int, p: [*]const f32, count: usize) Vec(n) {
+    var v: [n]f32 = @splat(0);
+    for (0..count) |i| v[i] = p[i];
+    return v;
+}
+
+/// The first `count` of n floats.
+pub inline fn storePart(comptime n: comptime_int, p: [*]f32, v: Vec(n), count: usize) void {
+    const values: [n]f32 = v;
+    for (0..count) |i| p[i] = values[i];
+}
+
+/// Calls context.run(size, first) for pieces of 0 … total of at most `largest`, known at compile time and as equal as
+/// they can be: a small remainder would leave registers empty.
+pub inline fn balanced(total: usize, comptime largest: usize, context: anytype) void {
+    @setEvalBranchQuota(20_000);
+    var left = total;
+    var pieces = (total + largest - 1) / largest;
+    while (pieces > 0) : (pieces -= 1) {
+        const size = (left + pieces - 1) / pieces;
+        switch (size) {
+            inline 1...largest => |known| context.run(known, total - left),
+            else => unreachable,
+        }
+        left -= size;
+    }
 }
 
 /// Stores a whole cache line that nobody reads soon.
@@ -89,6 +118,12 @@ pub inline fn madd(a: anytype, b: @TypeOf(a), c: @TypeOf(a)) @TypeOf(a) {
     return byQuarters(@"llvm.wasm.relaxed.madd.v4f32", .{ a, b, c });
 }
 
+/// b where a < b, else a: a NaN in `a` passes through.
+pub inline fn larger(a: anytype, b: @TypeOf(a)) @TypeOf(a) {
+    if (relaxed) return byQuarters(@"llvm.wasm.pmax.v4f32", .{ a, b });
+    return @select(f32, a < b, b, a);
+}
+
 /// The smaller; a NaN in `a` passes through.
 inline fn atMost(a: anytype, comptime limit: f32) @TypeOf(a) {
     const b: @TypeOf(a) = @splat(limit);
@@ -98,10 +133,8 @@ inline fn atMost(a: anytype, comptime limit: f32) @TypeOf(a) {
 }
 
 /// The larger; a NaN in `a` passes through.
-inline fn atLeast(a: anytype, comptime limit: f32) @TypeOf(a) {
-    const b: @TypeOf(a) = @splat(limit);
-    if (relaxed) return byQuarters(@"llvm.wasm.pmax.v4f32", .{ a, b });
-    return @select(f32, a < b, b, a);
+pub inline fn atLeast(a: anytype, comptime limit: f32) @TypeOf(a) {
+    return larger(a, @splat(limit));
 }
 
 pub const Q = Vec(4);
@@ -109,9 +142,14 @@ extern fn @"llvm.wasm.relaxed.madd.v4f32"(Q, Q, Q) Q;
 extern fn @"llvm.wasm.pmin.v4f32"(Q, Q) Q;
 extern fn @"llvm.wasm.pmax.v4f32"(Q, Q) Q;
 
-/// Applies an instruction of four lanes to vectors of 4 or 16.
+/// Applies an instruction of four lanes to vectors of 1, 4 or 16.
 inline fn byQuarters(comptime instruction: anytype, args: anytype) @TypeOf(args[0]) {
     if (@TypeOf(args[0]) == Q) return @call(.auto, instruction, args);
+    if (@TypeOf(args[0]) == Vec(1)) {
+        const x: Q = @splat(args[0][0]);
+        const y: Q = @splat(args[1][0]);
+        return .{(if (args.len == 2) instruction(x, y) else instruction(x, y, @as(Q, @splat(args[2][0]))))[0]};
+    }
     var out: [4]Q = undefined;
     inline for (0..4) |i| {
         const x = quarter(args[0], i);

@@ -1,4 +1,5 @@
 // lowland: everything a program that uses the library needs. What is not named here may change at any time.
+import "./kernels/node.ts";
 
 // data
 export {
@@ -51,7 +52,16 @@ export { type Milestone, type Selection, type TrainingRun, trainRun } from "./ev
 export { type Lineage, transferMatrix } from "./evaluation/transfer.ts";
 // vectors and kernels
 export type { Arena } from "./kernels/memory.ts";
-export { type KernelVariant, openArena, useKernelVariant } from "./kernels/module.ts";
+export {
+  type BackendName,
+  type KernelOptions,
+  type KernelVariant,
+  kernels,
+  openArena,
+  openKernels,
+  useKernels,
+  useKernelVariant,
+} from "./kernels/module.ts";
 export { type Layout, layoutOf, type Slot, type Vector } from "./kernels/types.ts";
 export { addScaled, axpy, dot, norm, scale } from "./kernels/vector.ts";
 export { lstm } from "./learned/lstm.ts";

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "../kernels/node.ts";
 import { ExitCode, run } from "@stricli/core";
 import { ioError } from "../runs/files.ts";
 import { app } from "./app.ts";

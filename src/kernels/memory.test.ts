@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Arena, LinearMemory } from "./memory.ts";
+import { LinearMemory, type MemoryArena } from "./memory.ts";
 
 const KIB = 1024;
 
@@ -22,7 +22,7 @@ describe("LinearMemory", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
         const memory = new LinearMemory(512 * KIB);
-        const arenas: (Arena | undefined)[] = [];
+        const arenas: (MemoryArena | undefined)[] = [];
         const held: Held[][] = [];
         for (const step of commands) {
           const arena = arenas[step.arena] ?? memory.arena();

@@ -1,13 +1,21 @@
 import { LowlandError } from "../errors.ts";
+import type { Kernels } from "./module.ts";
 
-/** A set of vectors in kernel memory that are freed together. */
-export interface Arena {
+/** A set of vectors in kernel memory that are freed together, and the kernels that work on them. */
+export interface Arena extends MemoryArena {
+  readonly kernels: Kernels;
+}
+
+/** The vectors alone. */
+export interface MemoryArena {
   /** `length` zeros, 64-byte aligned. */
   float32(length: number): Float32Array<ArrayBuffer>;
   /** `length` zeros, 64-byte aligned. */
   int32(length: number): Int32Array<ArrayBuffer>;
   /** `length` zeros, 64-byte aligned. */
   uint8(length: number): Uint8Array<ArrayBuffer>;
+  /** The largest vector that can be had, in bytes. */
+  readonly freeBytes: number;
   /** Frees everything this arena handed out; its vectors must not be used afterwards. */
   close(): void;
 }
@@ -49,15 +57,24 @@ export class LinearMemory {
     return this.#used;
   }
 
+  /** The largest piece that can be handed out. */
+  get freeBytes(): number {
+    return this.#free.reduce((largest, { bytes }) => Math.max(largest, bytes), 0);
+  }
+
   /** Opens a set of vectors that are freed together. */
-  arena(): Arena {
+  arena(): MemoryArena {
     const blocks: Block[] = [];
     const take = (bytes: number): number => {
       const block = this.#take(bytes);
       blocks.push(block);
       return block.at;
     };
+    const free = (): number => this.freeBytes;
     return {
+      get freeBytes() {
+        return free();
+      },
       float32: (length) => new Float32Array(this.buffer, take(4 * length), length),
       int32: (length) => new Int32Array(this.buffer, take(4 * length), length),
       uint8: (length) => new Uint8Array(this.buffer, take(length), length),

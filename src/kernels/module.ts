@@ -1,343 +1,145 @@
 import { LowlandError } from "../errors.ts";
+import type { Backend, BackendName, KernelVariant, OpenedBackend } from "./backend.ts";
+import type { KernelExports } from "./generated/exports.ts";
 import { type Arena, LinearMemory } from "./memory.ts";
-import { fma } from "./wasm/fma.ts";
-import { portable } from "./wasm/portable.ts";
+import { wasmBackend } from "./wasm.ts";
 
-/** `portable` gives the same bits on every machine; `fma` fuses multiply-adds where the processor can. */
-export type KernelVariant = "portable" | "fma";
+export type { BackendName, KernelVariant } from "./backend.ts";
+export type { KernelExports } from "./generated/exports.ts";
 
-type Pointer = number;
-
-/** Exports of the WebAssembly module, as assembly/ declares them. */
-export interface KernelExports {
-  sigmoid(x: Pointer, y: Pointer, n: number): void;
-  sigmoidBackward(y: Pointer, d: Pointer, n: number): void;
-  tanh(x: Pointer, y: Pointer, n: number): void;
-  tanhBackward(y: Pointer, d: Pointer, n: number): void;
-  relu(x: Pointer, y: Pointer, n: number): void;
-  reluBackward(y: Pointer, d: Pointer, n: number): void;
-  exp(x: Pointer, y: Pointer, n: number): void;
-  log(x: Pointer, y: Pointer, n: number): void;
-  dot(x: Pointer, y: Pointer, n: number): number;
-  addScaled(x: Pointer, a: number, y: Pointer, out: Pointer, n: number): void;
-  scale(a: number, x: Pointer, n: number): void;
-  unpackPixels(pixels: Pointer, n: number, out: Pointer): void;
-  gemmDot(
-    M: number,
-    N: number,
-    K: number,
-    A: Pointer,
-    lda: number,
-    B: Pointer,
-    ldb: number,
-    C: Pointer,
-    ldc: number,
-    bias: Pointer,
-  ): void;
-  gemmLanes(
-    M: number,
-    N: number,
-    K: number,
-    A: Pointer,
-    am: number,
-    ak: number,
-    B: Pointer,
-    ldb: number,
-    C: Pointer,
-    ldc: number,
-    accumulate: boolean,
-  ): void;
-  columnSums(M: number, N: number, A: Pointer, lda: number, out: Pointer, accumulate: boolean): void;
-  softmaxCrossEntropy(
-    logits: Pointer,
-    labels: Pointer,
-    rows: number,
-    classes: number,
-    scale: number,
-    correct: Pointer,
-  ): number;
-  convPack(w: Pointer, Co: number, K: number, packed: Pointer): void;
-  convForward(
-    batch: number,
-    H: number,
-    W: number,
-    Ci: number,
-    kh: number,
-    kw: number,
-    Ho: number,
-    Wo: number,
-    Co: number,
-    x: Pointer,
-    packed: Pointer,
-    bias: Pointer,
-    y: Pointer,
-  ): void;
-  convScratchBytes(
-    H: number,
-    W: number,
-    Ci: number,
-    kh: number,
-    kw: number,
-    Ho: number,
-    Wo: number,
-    Co: number,
-  ): number;
-  convBackwardWeights(
-    batch: number,
-    H: number,
-    W: number,
-    Ci: number,
-    kh: number,
-    kw: number,
-    Ho: number,
-    Wo: number,
-    Co: number,
-    x: Pointer,
-    dy: Pointer,
-    dw: Pointer,
-    dbias: Pointer,
-    scratch: Pointer,
-  ): void;
-  convBackwardInput(
-    batch: number,
-    H: number,
-    W: number,
-    Ci: number,
-    kh: number,
-    kw: number,
-    Ho: number,
-    Wo: number,
-    Co: number,
-    dy: Pointer,
-    w: Pointer,
-    dx: Pointer,
-    scratch: Pointer,
-  ): void;
-  maxPool(batch: number, H: number, W: number, C: number, x: Pointer, y: Pointer, at: Pointer): void;
-  maxPoolBackward(
-    batch: number,
-    H: number,
-    W: number,
-    C: number,
-    dy: Pointer,
-    at: Pointer,
-    dx: Pointer,
-  ): void;
-  batchNormStatistics(
-    rows: number,
-    C: number,
-    x: Pointer,
-    mean: Pointer,
-    variance: Pointer,
-    scratch: Pointer,
-  ): void;
-  batchNormForward(
-    rows: number,
-    C: number,
-    x: Pointer,
-    gamma: Pointer,
-    beta: Pointer,
-    mean: Pointer,
-    variance: Pointer,
-    eps: number,
-    y: Pointer,
-    scratch: Pointer,
-  ): void;
-  batchNormBackward(
-    rows: number,
-    C: number,
-    x: Pointer,
-    dy: Pointer,
-    gamma: Pointer,
-    mean: Pointer,
-    variance: Pointer,
-    eps: number,
-    dgamma: Pointer,
-    dbeta: Pointer,
-    dx: Pointer,
-    frozen: boolean,
-    scratch: Pointer,
-  ): void;
-  momentumStep(
-    w: Pointer,
-    g: Pointer,
-    v: Pointer,
-    n: number,
-    lr: number,
-    mu: number,
-    nesterov: boolean,
-  ): void;
-  rmspropStep(w: Pointer, g: Pointer, s: Pointer, n: number, lr: number, decay: number, eps: number): void;
-  adamStep(
-    w: Pointer,
-    g: Pointer,
-    m: Pointer,
-    v: Pointer,
-    n: number,
-    lr: number,
-    b1: number,
-    b2: number,
-    eps: number,
-    c1: number,
-    c2: number,
-    shrink: number,
-  ): void;
-  lstmStateTile(H: number): number;
-  lstmRecordTile(H: number, steps: number): number;
-  lstmPackedSize(H: number): number;
-  lstmPackedTransposedSize(H: number): number;
-  lstmScratchSize(H: number): number;
-  lstmAccumulatorSize(H: number): number;
-  lstmPack(phi: Pointer, H: number, packed: Pointer, transposed: Pointer): void;
-  lstmForward(
-    w: Pointer,
-    g: Pointer,
-    n: number,
-    state: Pointer,
-    packed: Pointer,
-    H: number,
-    scratch: Pointer,
-    expK: number,
-    threshold: number,
-    inverse: number,
-    scale: number,
-    records: Pointer,
-    t: number,
-    steps: number,
-  ): void;
-  lstmBackward(
-    n: number,
-    steps: number,
-    records: Pointer,
-    cotangents: Pointer,
-    packed: Pointer,
-    transposed: Pointer,
-    H: number,
-    scratch: Pointer,
-    scale: number,
-    acc: Pointer,
-  ): void;
-  lstmBackwardRecompute(
-    n: number,
-    steps: number,
-    state: Pointer,
-    gradients: Pointer,
-    cotangents: Pointer,
-    packed: Pointer,
-    transposed: Pointer,
-    H: number,
-    scratch: Pointer,
-    record: Pointer,
-    expK: number,
-    threshold: number,
-    inverse: number,
-    scale: number,
-    acc: Pointer,
-  ): void;
-  lstmReduce(acc: Pointer, count: number, gradient: Pointer): void;
-  registerPeak(iterations: number): number;
-}
-
-/** The kernels of this thread: one module, one memory. */
+/** Kernels on one memory. */
 export interface Kernels {
+  /** Class of their bits. */
   readonly variant: KernelVariant;
+  readonly backend: BackendName;
+  /** What they are compiled for: "avx2", "avx512", "neon", "simd128". */
+  readonly level: string;
+  /** Why a faster backend was not taken; undefined if there is none. */
+  readonly reason: string | undefined;
+  /** The kernels themselves; a vector is its byte offset in the memory. */
+  readonly calls: KernelExports;
+  /** @deprecated `calls` */
   readonly wasm: KernelExports;
   readonly memory: LinearMemory;
-  /** Vectors that live as long as the thread. */
+  /** Vectors that live as long as the kernels. */
   readonly permanent: Arena;
+  /** Threads a kernel uses when this thread calls it. */
+  readonly threads: number;
+  /** Sets `threads`: to the count, or to as many as there can be. */
+  useThreads(count: number): void;
+  /** Opens a set of vectors that are freed together. */
+  arena(): Arena;
+}
+
+/** Which kernels to use; what is left out is chosen for speed. */
+export interface KernelOptions {
+  readonly backend?: BackendName | undefined;
+  readonly variant?: KernelVariant | undefined;
+  /** Size of the memory, from 16 to 4096. Pages that are never used cost nothing. */
+  readonly memoryMiB?: number | undefined;
+  /** Threads a kernel may use: default 1. */
+  readonly threads?: number | undefined;
 }
 
 const DEFAULT_MEMORY_MIB = 1024;
+
+/** In order of speed. */
+const backends: Backend[] = [wasmBackend];
+let defaults: () => KernelOptions = () => ({});
 let current: Kernels | undefined;
 
-/** The kernels of this thread, compiled and instantiated at the first call. */
+/** Adds a backend that is faster than those there are. */
+export function registerBackend(backend: Backend): void {
+  if (!backends.includes(backend)) backends.unshift(backend);
+}
+
+/** Sets what `kernels()` goes by where `useKernels` was not called. */
+export function setKernelDefaults(read: () => KernelOptions): void {
+  defaults = read;
+}
+
+/** The kernels of this thread, opened at the first call. */
 export function kernels(): Kernels {
-  current ??= instantiate(requestedVariant());
+  current ??= openKernels(defaults());
   return current;
 }
 
 /**
- * Chooses the variant for this thread; must come before the first use of any kernel.
+ * Chooses the kernels of this thread; must come before the first use of any.
  *
- * @throws {LowlandError} E_CONFIG if the machine cannot run it, or another variant is in use
+ * @throws {LowlandError} E_CONFIG if the machine cannot run them, or others are in use
  */
-export function useKernelVariant(variant: KernelVariant): void {
-  if (current !== undefined) {
-    if (current.variant === variant) return;
+export function useKernels(options: KernelOptions): void {
+  if (current === undefined) {
+    current = openKernels({ ...defaults(), ...options });
+    return;
+  }
+  const { backend = current.backend, variant = current.variant } = options;
+  if (backend !== current.backend || variant !== current.variant) {
     throw new LowlandError(
       "E_CONFIG",
-      `kernel variant "${current.variant}" is in use already; choose "${variant}" before anything else runs, or set LOWLAND_KERNELS=${variant}`,
+      `kernels "${current.backend}" with bits "${current.variant}" are in use already; choose "${backend}" with "${variant}" before anything else runs, or set LOWLAND_KERNELS`,
     );
   }
-  current = instantiate(variant);
+  if (options.threads !== undefined) current.useThreads(options.threads);
+}
+
+/** The same by the class of bits alone. */
+export function useKernelVariant(variant: KernelVariant): void {
+  useKernels({ variant });
 }
 
 /** Opens an arena in this thread's kernel memory. */
 export function openArena(): Arena {
-  return kernels().memory.arena();
+  return kernels().arena();
 }
 
-function environment(name: string): string | undefined {
-  return typeof process === "undefined" ? undefined : process.env[name];
-}
-
-function requestedVariant(): KernelVariant | undefined {
-  const wanted = environment("LOWLAND_KERNELS");
-  if (wanted === undefined || wanted === "" || wanted === "auto") return undefined;
-  if (wanted === "portable" || wanted === "fma") return wanted;
-  throw new LowlandError("E_CONFIG", `LOWLAND_KERNELS is "${wanted}"; use portable, fma or auto`);
-}
-
-function memoryBytes(): number {
-  const text = environment("LOWLAND_MEMORY_MIB");
-  if (text === undefined || text === "") return DEFAULT_MEMORY_MIB * 2 ** 20;
-  const mib = Number(text);
-  if (!(mib >= 16 && mib <= 4096)) {
-    throw new LowlandError("E_CONFIG", `LOWLAND_MEMORY_MIB is "${text}"; use a number from 16 to 4096`);
-  }
-  return mib * 2 ** 20;
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  if (typeof Buffer !== "undefined") return new Uint8Array(Buffer.from(base64, "base64"));
-  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-}
-
-/** Node before 22 has relaxed SIMD behind a flag that can still be set before the module is compiled. */
-function enableRelaxedSimd(): void {
-  if (typeof process === "undefined" || Number(process.versions?.v8?.split(".")[0]) >= 12) return;
-  process.getBuiltinModule?.("node:v8")?.setFlagsFromString("--experimental-wasm-relaxed-simd");
-}
-
-function instantiate(variant: KernelVariant | undefined): Kernels {
-  let chosen = variant ?? "portable";
-  let bytes = bytesOf(portable);
-  if (variant !== "portable") {
-    enableRelaxedSimd();
-    const fused = bytesOf(fma);
-    if (WebAssembly.validate(fused)) {
-      chosen = "fma";
-      bytes = fused;
-    } else if (variant === "fma") {
-      throw new LowlandError(
-        "E_CONFIG",
-        "this JavaScript engine cannot run the fma kernels (no relaxed SIMD); use the portable ones",
-      );
+/**
+ * Opens kernels with a memory of their own, beside those of this thread.
+ *
+ * @throws {LowlandError} E_CONFIG if the machine cannot run them
+ */
+export function openKernels(options: KernelOptions = {}): Kernels {
+  const { backend, variant, memoryMiB = DEFAULT_MEMORY_MIB, threads = 1 } = options;
+  const memory = new LinearMemory(memoryMiB * 2 ** 20);
+  const reasons: string[] = [];
+  for (const candidate of backends) {
+    if (backend !== undefined && candidate.name !== backend) {
+      reasons.push(`only "${backend}" was asked for`);
+      continue;
+    }
+    try {
+      return assemble(candidate, candidate.open(memory, variant), memory, threads, reasons[0]);
+    } catch (error) {
+      if (!(error instanceof LowlandError)) throw error;
+      reasons.push(error.message);
     }
   }
-  const memory = new LinearMemory(memoryBytes());
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    env: {
-      memory: memory.memory,
-      abort: () => {
-        throw new LowlandError("E_MEMORY", "a kernel aborted; this is a bug in Lowland, please report it");
-      },
+  throw new LowlandError("E_CONFIG", `no kernels can be used: ${reasons.join("; ")}`);
+}
+
+function assemble(
+  { name }: Backend,
+  { calls, variant, level, useThreads }: OpenedBackend,
+  memory: LinearMemory,
+  threads: number,
+  reason: string | undefined,
+): Kernels {
+  let inside = useThreads(threads);
+  const arena = (): Arena => Object.assign(memory.arena(), { kernels: opened });
+  const opened: Kernels = {
+    ...{ variant, backend: name, level, reason, calls, wasm: calls, memory, arena },
+    get threads() {
+      return inside;
     },
-  });
-  return {
-    variant: chosen,
-    wasm: instance.exports as unknown as KernelExports,
-    memory,
-    permanent: memory.arena(),
+    useThreads(count) {
+      inside = useThreads(count);
+    },
+    get permanent() {
+      permanent ??= arena();
+      return permanent;
+    },
   };
+  let permanent: Arena | undefined;
+  return opened;
 }

@@ -1,5 +1,5 @@
+import { LowlandError } from "../errors.ts";
 import type { Arena } from "./memory.ts";
-import { kernels } from "./module.ts";
 import * as reference from "./reference.ts";
 import * as convolution from "./reference-conv.ts";
 import type { Vector } from "./types.ts";
@@ -137,9 +137,9 @@ export interface Ops {
   unpackPixels(pixels: Uint8Array, out: Vector): void;
 }
 
-/** Float32 on the WebAssembly kernels; every vector must come from `allocate` or an arena of this thread. */
+/** Float32 on the kernels of the arena; every vector must come from `allocate` or lie in the arena's memory. */
 export function kernelOps(arena: Arena): Ops {
-  const { wasm, memory } = kernels();
+  const { calls, memory } = arena.kernels;
   const correct = arena.int32(1);
   let bytes = arena.uint8(0);
   let sums = arena.float32(0);
@@ -158,7 +158,7 @@ export function kernelOps(arena: Arena): Ops {
   return {
     allocate: (length) => arena.float32(length),
     denseForward({ batch, inputs, outputs }, x, w, bias, y) {
-      wasm.gemmDot(
+      calls.gemmDot(
         batch,
         outputs,
         inputs,
@@ -172,7 +172,7 @@ export function kernelOps(arena: Arena): Ops {
       );
     },
     denseBackwardWeights({ batch, inputs, outputs }, x, dy, dw, dbias, accumulate) {
-      wasm.gemmLanes(
+      calls.gemmLanes(
         outputs,
         inputs,
         batch,
@@ -185,10 +185,10 @@ export function kernelOps(arena: Arena): Ops {
         inputs,
         accumulate,
       );
-      wasm.columnSums(batch, outputs, dy.byteOffset, outputs, dbias.byteOffset, accumulate);
+      calls.columnSums(batch, outputs, dy.byteOffset, outputs, dbias.byteOffset, accumulate);
     },
     denseBackwardInput({ batch, inputs, outputs }, dy, w, dx) {
-      wasm.gemmLanes(
+      calls.gemmLanes(
         batch,
         inputs,
         outputs,
@@ -205,20 +205,21 @@ export function kernelOps(arena: Arena): Ops {
     convScratch(shape) {
       const { kernelHeight, kernelWidth, channels, filters } = shape;
       const [, ...rest] = extents(shape);
-      const lists = wasm.convScratchBytes(...rest);
-      return Math.max(lists / 4, kernelHeight * kernelWidth * channels * filters);
+      const lists = calls.convScratchBytes(...rest);
+      // the panels of `convPack` are filled up to 16 filters
+      return Math.max(lists / 4, kernelHeight * kernelWidth * channels * 16 * Math.ceil(filters / 16));
     },
     convForward(shape, x, w, bias, y, scratch) {
       const { kernelHeight, kernelWidth, channels, filters } = shape;
-      wasm.convPack(w.byteOffset, filters, kernelHeight * kernelWidth * channels, scratch.byteOffset);
-      wasm.convForward(...extents(shape), x.byteOffset, scratch.byteOffset, bias.byteOffset, y.byteOffset);
+      calls.convPack(w.byteOffset, filters, kernelHeight * kernelWidth * channels, scratch.byteOffset);
+      calls.convForward(...extents(shape), x.byteOffset, scratch.byteOffset, bias.byteOffset, y.byteOffset);
     },
     convBackwardWeights(shape, x, dy, dw, dbias, accumulate, scratch) {
       if (!accumulate) {
         dw.fill(0);
         dbias.fill(0);
       }
-      wasm.convBackwardWeights(
+      calls.convBackwardWeights(
         ...extents(shape),
         x.byteOffset,
         dy.byteOffset,
@@ -228,7 +229,7 @@ export function kernelOps(arena: Arena): Ops {
       );
     },
     convBackwardInput(shape, dy, w, dx, scratch) {
-      wasm.convBackwardInput(
+      calls.convBackwardInput(
         ...extents(shape),
         dy.byteOffset,
         w.byteOffset,
@@ -237,15 +238,15 @@ export function kernelOps(arena: Arena): Ops {
       );
     },
     maxPool({ batch, height, width, channels }, x, y, at) {
-      wasm.maxPool(batch, height, width, channels, x.byteOffset, y.byteOffset, at.byteOffset);
+      calls.maxPool(batch, height, width, channels, x.byteOffset, y.byteOffset, at.byteOffset);
     },
     maxPoolBackward({ batch, height, width, channels }, dy, at, dx) {
-      wasm.maxPoolBackward(batch, height, width, channels, dy.byteOffset, at.byteOffset, dx.byteOffset);
+      calls.maxPoolBackward(batch, height, width, channels, dy.byteOffset, at.byteOffset, dx.byteOffset);
     },
     maxPoolAt: convolution.maxPoolAt,
     batchNormStatistics(rows, x, { mean, variance }) {
       const channels = mean.length;
-      wasm.batchNormStatistics(
+      calls.batchNormStatistics(
         rows,
         channels,
         x.byteOffset,
@@ -256,7 +257,7 @@ export function kernelOps(arena: Arena): Ops {
     },
     batchNormForward(rows, x, gamma, beta, { mean, variance }, eps, y) {
       const channels = mean.length;
-      wasm.batchNormForward(
+      calls.batchNormForward(
         rows,
         channels,
         x.byteOffset,
@@ -275,7 +276,7 @@ export function kernelOps(arena: Arena): Ops {
         dbeta.fill(0);
       }
       const channels = mean.length;
-      wasm.batchNormBackward(
+      calls.batchNormBackward(
         rows,
         channels,
         x.byteOffset,
@@ -292,14 +293,14 @@ export function kernelOps(arena: Arena): Ops {
       );
     },
     allocateBytes: (length) => arena.uint8(length),
-    sigmoid: (x, y, count) => wasm.sigmoid(x.byteOffset, y.byteOffset, count),
-    sigmoidBackward: (y, d, count) => wasm.sigmoidBackward(y.byteOffset, d.byteOffset, count),
-    tanh: (x, y, count) => wasm.tanh(x.byteOffset, y.byteOffset, count),
-    tanhBackward: (y, d, count) => wasm.tanhBackward(y.byteOffset, d.byteOffset, count),
-    relu: (x, y, count) => wasm.relu(x.byteOffset, y.byteOffset, count),
-    reluBackward: (y, d, count) => wasm.reluBackward(y.byteOffset, d.byteOffset, count),
+    sigmoid: (x, y, count) => calls.sigmoid(x.byteOffset, y.byteOffset, count),
+    sigmoidBackward: (y, d, count) => calls.sigmoidBackward(y.byteOffset, d.byteOffset, count),
+    tanh: (x, y, count) => calls.tanh(x.byteOffset, y.byteOffset, count),
+    tanhBackward: (y, d, count) => calls.tanhBackward(y.byteOffset, d.byteOffset, count),
+    relu: (x, y, count) => calls.relu(x.byteOffset, y.byteOffset, count),
+    reluBackward: (y, d, count) => calls.reluBackward(y.byteOffset, d.byteOffset, count),
     softmaxCrossEntropy(logits, labels, rows, classes, scale) {
-      const loss = wasm.softmaxCrossEntropy(
+      const loss = calls.softmaxCrossEntropy(
         logits.byteOffset,
         staged(labels),
         rows,
@@ -307,9 +308,13 @@ export function kernelOps(arena: Arena): Ops {
         scale,
         correct.byteOffset,
       );
+      if (correct[0]! < 0) {
+        const label = labels.subarray(0, rows).find((entry) => entry >= classes);
+        throw new LowlandError("E_DATA", `label ${label} is not below the number of classes, ${classes}`);
+      }
       return { loss, correct: correct[0]! };
     },
-    unpackPixels: (pixels, out) => wasm.unpackPixels(staged(pixels), pixels.length, out.byteOffset),
+    unpackPixels: (pixels, out) => calls.unpackPixels(staged(pixels), pixels.length, out.byteOffset),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Everything that is optimized is one flat vector. `Float32Array` is the working precision and runs on the
- * WebAssembly kernels; the same functions accept `Float64Array`, run it on plain TypeScript, and so check
+ * kernels; the same functions accept `Float64Array`, run it on plain TypeScript, and so check
  * every algorithm in double precision with the very code that is used in single.
  */
 export type Vector = Float32Array | Float64Array;

@@ -1,7 +1,7 @@
 import { kernels } from "./module.ts";
 import type { Vector } from "./types.ts";
 
-// Float32 vectors in kernel memory run on the WebAssembly kernels. Everything else runs on the plain TypeScript
+// Float32 vectors in kernel memory run on the kernels. Everything else runs on the plain TypeScript
 // below, which for float32 rounds after every operation and sums in the kernels' order: the same bits.
 
 /** Whether a vector lies in this thread's kernel memory. */
@@ -17,23 +17,25 @@ export function roundingOf(x: Vector): (value: number) => number {
 /** Σ x_i y_i, accumulated in float64. */
 export function dot(x: Vector, y: Vector): number {
   if (inKernelMemory(x) && inKernelMemory(y)) {
-    return kernels().wasm.dot(x.byteOffset, y.byteOffset, x.length);
+    return kernels().calls.dot(x.byteOffset, y.byteOffset, x.length);
   }
-  const partial = new Float64Array(8);
-  const whole = x.length & ~7;
-  for (let i = 0; i < whole; i++) partial[i & 7]! += x[i]! * y[i]!;
-  const [a, b, c, d, e, f, g, h] = partial as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  let sum = a + c + (e + g) + (b + d + (f + h));
-  for (let i = whole; i < x.length; i++) sum += x[i]! * y[i]!;
+  let sum = 0;
+  for (let from = 0; from < x.length; from += STRETCH) {
+    sum += dotStretch(x, y, from, Math.min(x.length, from + STRETCH));
+  }
+  return sum;
+}
+
+/** Entries that the kernel sums before it adds them to the rest. */
+const STRETCH = 1 << 15;
+
+function dotStretch(x: Vector, y: Vector, from: number, to: number): number {
+  const lanes = new Float64Array(16);
+  const whole = from + ((to - from) & ~15);
+  for (let i = from; i < whole; i++) lanes[(i - from) & 15]! += x[i]! * y[i]!;
+  const [a, b, c, d, e, f, g, h] = lanes.subarray(0, 8).map((value, i) => value + lanes[i + 8]!);
+  let sum = a! + e! + (c! + g!) + (b! + f! + (d! + h!));
+  for (let i = whole; i < to; i++) sum += x[i]! * y[i]!;
   return sum;
 }
 
@@ -50,7 +52,7 @@ export function axpy(a: number, x: Vector, y: Vector): void {
 /** out ← x + a·y. `out` may be `x` or `y`. */
 export function addScaled(x: Vector, a: number, y: Vector, out: Vector): void {
   if (inKernelMemory(x) && inKernelMemory(y) && inKernelMemory(out)) {
-    kernels().wasm.addScaled(x.byteOffset, a, y.byteOffset, out.byteOffset, x.length);
+    kernels().calls.addScaled(x.byteOffset, a, y.byteOffset, out.byteOffset, x.length);
     return;
   }
   const round = roundingOf(out);
@@ -61,7 +63,7 @@ export function addScaled(x: Vector, a: number, y: Vector, out: Vector): void {
 /** x ← a·x. */
 export function scale(a: number, x: Vector): void {
   if (inKernelMemory(x)) {
-    kernels().wasm.scale(a, x.byteOffset, x.length);
+    kernels().calls.scale(a, x.byteOffset, x.length);
     return;
   }
   const factor = roundingOf(x)(a);

@@ -69,14 +69,15 @@ function momentumFamily(
     settings,
     vectors: momentum === 0 ? [] : ["velocity"],
     step(params, gradient, { vectors: { velocity } }) {
-      const { wasm } = kernels();
+      const { calls } = kernels();
       if (velocity === undefined) {
         if (onKernels(name, params, gradient)) {
-          wasm.addScaled(params.byteOffset, -lr, gradient.byteOffset, params.byteOffset, params.length);
+          calls.addScaled(params.byteOffset, -lr, gradient.byteOffset, params.byteOffset, params.length);
         } else reference.sgdStep(params, gradient, lr);
       } else if (onKernels(name, params, gradient, velocity)) {
-        wasm.momentumStep(
+        calls.momentumStep(
           params.byteOffset,
+          0,
           gradient.byteOffset,
           velocity.byteOffset,
           params.length,
@@ -132,8 +133,9 @@ export function rmsprop(options: Partial<Settings<typeof rmspropParameters>> = {
     step(params, gradient, { vectors }) {
       const square = vectors.square!;
       if (onKernels("rmsprop", params, gradient, square)) {
-        kernels().wasm.rmspropStep(
+        kernels().calls.rmspropStep(
           params.byteOffset,
+          0,
           gradient.byteOffset,
           square.byteOffset,
           params.length,
@@ -194,8 +196,9 @@ function adamFamily(
       const c1 = 1 - reference.power(b1, state.step);
       const c2 = 1 - reference.power(b2, state.step);
       if (onKernels(name, params, gradient, mu, nu)) {
-        kernels().wasm.adamStep(
+        kernels().calls.adamStep(
           params.byteOffset,
+          0,
           gradient.byteOffset,
           mu.byteOffset,
           nu.byteOffset,

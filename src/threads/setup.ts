@@ -1,3 +1,4 @@
+import "../kernels/node.ts";
 import { receiveDatasets } from "../data/cache.ts";
 import type { LoadedDataset, StoreOptions } from "../data/datasets.ts";
 import { type KernelVariant, kernels, useKernelVariant } from "../kernels/module.ts";

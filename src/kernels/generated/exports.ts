@@ -1,0 +1,121 @@
+// Generated from kernels/ by scripts/build-kernels.mjs. Do not edit.
+/** A byte offset in the memory of the kernels. */
+export type Pointer = number;
+/** The same, or 0 for none. */
+export type PointerOrNull = number;
+
+/** The kernels, as kernels/ declares them. */
+export interface KernelExports {
+  /** y ← σ(x) */
+  sigmoid(x: Pointer, y: Pointer, n: number): void;
+  /** d ← d·y·(1−y), y = σ(x) */
+  sigmoidBackward(y: Pointer, d: Pointer, n: number): void;
+  /** y ← tanh(x) */
+  tanh(x: Pointer, y: Pointer, n: number): void;
+  /** d ← d·(1−y²), y = tanh(x) */
+  tanhBackward(y: Pointer, d: Pointer, n: number): void;
+  /** y ← max(x, 0); a NaN stays a NaN. */
+  relu(x: Pointer, y: Pointer, n: number): void;
+  /** d ← d where y > 0, else 0 */
+  reluBackward(y: Pointer, d: Pointer, n: number): void;
+  /** y ← e^x */
+  exp(x: Pointer, y: Pointer, n: number): void;
+  /** y ← ln x, x positive and normal */
+  log(x: Pointer, y: Pointer, n: number): void;
+  /**
+   * Σ x_i·y_i in float64: sixteen lanes over every 2^15 entries, folded by halves, and what is left one by one; the
+   * stretches are added in order.
+   */
+  dot(x: Pointer, y: Pointer, n: number): number;
+  /** out ← x + a·y; out may be x or y */
+  addScaled(x: Pointer, a: number, y: Pointer, out: Pointer, n: number): void;
+  /** x ← a·x */
+  scale(a: number, x: Pointer, n: number): void;
+  /** out ← pixels / 255 */
+  unpackPixels(pixels: Pointer, n: number, out: Pointer): void;
+  /** C[m][n] = (bias[n] or 0) + Σ_k A[m][k]·B[n][k]; row strides in floats. */
+  gemmDot(M: number, N: number, K: number, A: Pointer, lda: number, B: Pointer, ldb: number, C: Pointer, ldc: number, bias: PointerOrNull): void;
+  /**
+   * C[m][n] (+)= Σ_k A(m,k)·B[k][n], A(m,k) at A + (m·am + k·ak) floats: lanes run along n. A row-major is am = lda,
+   * ak = 1; A transposed is am = 1, ak = lda.
+   */
+  gemmLanes(M: number, N: number, K: number, A: Pointer, am: number, ak: number, B: Pointer, ldb: number, C: Pointer, ldc: number, accumulate: boolean): void;
+  /** out[n] (+)= Σ_m A[m][n] */
+  columnSums(M: number, N: number, A: Pointer, lda: number, out: Pointer, accumulate: boolean): void;
+  /**
+   * Softmax cross-entropy. For every row z with label y: loss = ln Σ e^(z_j − max) + max − z_y; the sum over rows is
+   * returned in float64, and the row is overwritten by scale·(softmax(z) − onehot(y)). A row of which the label's logit
+   * is the (first) largest counts as correct; the count is stored at `correct`, or −1 if a label is no class: then the
+   * row is left alone.
+   */
+  softmaxCrossEntropy(logits: Pointer, labels: Pointer, rows: number, classes: number, scale: number, correct: Pointer): number;
+  /** Panels of 16 filters, [k][16], the last filled up with zeros: what `convForward` reads. K = kh·kw·Ci. */
+  convPack(w: Pointer, Co: number, K: number, panels: Pointer): void;
+  /** y[b][oy][ox][o] = bias[o] + Σ x[b][oy+ky][ox+kx][i]·w[o][ky][kx][i], lanes along o, for the first Ho × Wo outputs. */
+  convForward(batch: number, H: number, W: number, Ci: number, kh: number, kw: number, Ho: number, Wo: number, Co: number, x: Pointer, panels: Pointer, bias: Pointer, y: Pointer): void;
+  /** Bytes of scratch of the backward functions. */
+  convScratchBytes(H: number, W: number, Ci: number, kh: number, kw: number, Ho: number, Wo: number, Co: number): number;
+  /** dw[o][ky][kx][i] += Σ x[b][oy+ky][ox+kx][i]·dy[b][oy][ox][o] and dbias[o] += Σ dy[b][oy][ox][o]. */
+  convBackwardWeights(batch: number, H: number, W: number, Ci: number, kh: number, kw: number, Ho: number, Wo: number, Co: number, x: Pointer, dy: Pointer, dw: Pointer, dbias: Pointer, scratch: Pointer): void;
+  /** dx[b][oy+ky][ox+kx][i] = Σ dy[b][oy][ox][o]·w[o][ky][kx][i]. */
+  convBackwardInput(batch: number, H: number, W: number, Ci: number, kh: number, kw: number, Ho: number, Wo: number, Co: number, dy: Pointer, w: Pointer, dx: Pointer, scratch: Pointer): void;
+  /** y = largest of the four, at = which of them: 2·(row) + (column), the first among equals. */
+  maxPool(batch: number, H: number, W: number, C: number, x: Pointer, y: Pointer, at: Pointer): void;
+  /** dx = dy where `at` says the largest was, else 0. */
+  maxPoolBackward(batch: number, H: number, W: number, C: number, dy: Pointer, at: Pointer, dx: Pointer): void;
+  /** mean[c] and variance[c] (biased) of x[r][c] over r; scratch: C float64. */
+  batchNormStatistics(rows: number, C: number, x: Pointer, mean: Pointer, variance: Pointer, scratch: Pointer): void;
+  /** y = (x − mean)·γ/√(variance + ε) + β; scratch: C floats. */
+  batchNormForward(rows: number, C: number, x: Pointer, gamma: Pointer, beta: Pointer, mean: Pointer, variance: Pointer, eps: number, y: Pointer, scratch: Pointer): void;
+  /**
+   * dβ += Σ dy, dγ += Σ dy·x̂ and, unless dx is null, dx = γ/σ·(dy − Σdy/rows − x̂·Σ(dy·x̂)/rows), x̂ = (x − mean)/σ,
+   * σ = √(variance + ε); with `frozen` statistics dx = γ/σ·dy. scratch: 28·C bytes.
+   */
+  batchNormBackward(rows: number, C: number, x: Pointer, dy: Pointer, gamma: Pointer, mean: Pointer, variance: Pointer, eps: number, dgamma: Pointer, dbeta: Pointer, dx: PointerOrNull, frozen: boolean, scratch: Pointer): void;
+  /** u = −lr·g */
+  gradientStep(w: Pointer, u: PointerOrNull, g: Pointer, n: number, lr: number): void;
+  /** v ← μ·v + g; u = −lr·v, or u = −lr·(g + μ·v) for Nesterov */
+  momentumStep(w: Pointer, u: PointerOrNull, g: Pointer, v: Pointer, n: number, lr: number, mu: number, nesterov: boolean): void;
+  /** s ← d·s + (1−d)·g²; u = −lr·g/(√s + ε) */
+  rmspropStep(w: Pointer, u: PointerOrNull, g: Pointer, s: Pointer, n: number, lr: number, decay: number, eps: number): void;
+  /**
+   * m ← b1·m + (1−b1)·g; v ← b2·v + (1−b2)·g²;
+   * u = −lr·(m/c1)/(√(v/c2) + ε) − shrink·w, c1 = 1 − b1^t, c2 = 1 − b2^t
+   */
+  adamStep(w: Pointer, u: PointerOrNull, g: Pointer, m: Pointer, v: Pointer, n: number, lr: number, b1: number, b2: number, eps: number, c1: number, c2: number, shrink: number): void;
+  /** u = −lr·sign(b1·m + (1−b1)·g) − shrink·w; m ← b2·m + (1−b2)·g */
+  lionStep(w: Pointer, u: PointerOrNull, g: Pointer, m: Pointer, n: number, lr: number, b1: number, b2: number, shrink: number): void;
+  lstmStateTile(H: number): number;
+  lstmRecordTile(H: number, steps: number): number;
+  lstmPackedSize(H: number): number;
+  lstmPackedTransposedSize(H: number): number;
+  lstmScratchSize(H: number): number;
+  lstmAccumulatorSize(H: number): number;
+  /** φ: w1[2+H][4H] b1[4H] w2[2H][4H] b2[4H] lw[H] lb[1] → packed, packedTransposed. */
+  lstmPack(phi: Pointer, H: number, packed: Pointer, transposed: Pointer): void;
+  /**
+   * One optimizer step for n coordinates: w ← w + scale·linear(h2).
+   * `records`: null, or the records of all tiles; at t = 0 the state is recorded first.
+   */
+  lstmForward(w: Pointer, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, scratch: Pointer, expK: number, threshold: number, inverse: number, scale: number, records: PointerOrNull, t: number, steps: number): void;
+  /** The same on the pool's threads. */
+  lstmForwardPool(w: Pointer, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, scratch: Pointer, expK: number, threshold: number, inverse: number, scale: number, records: PointerOrNull, t: number, steps: number): void;
+  /** Backward through a window from stored records. cotangents[t][n]: ∂(meta-loss)/∂u_t. The records are used up. */
+  lstmBackward(n: number, steps: number, records: Pointer, cotangents: Pointer, weights: Pointer, transposed: Pointer, H: number, scratch: Pointer, scale: number, acc: Pointer): void;
+  /**
+   * The same on the pool's threads: every chunk of tiles has accumulators of its own, behind `acc`, which are added in
+   * order. The bits do not depend on the number of threads.
+   */
+  lstmBackwardPool(n: number, steps: number, records: Pointer, cotangents: Pointer, weights: Pointer, transposed: Pointer, H: number, scratch: Pointer, scale: number, acc: Pointer): void;
+  /**
+   * The same without records: every tile's steps are run again from the state at the start of the window, into a record
+   * of one tile. `state` (start of the window) is used up; gradients[t][n] are the inputs of the window.
+   */
+  lstmBackwardRecompute(n: number, steps: number, state: Pointer, gradients: Pointer, cotangents: Pointer, weights: Pointer, transposed: Pointer, H: number, scratch: Pointer, rec: Pointer, expK: number, threshold: number, inverse: number, scale: number, acc: Pointer): void;
+  /** gradient[i] ← sum of the four lanes of accumulator i, in φ's order. */
+  lstmReduce(acc: Pointer, count: number, gradient: Pointer): void;
+  peakFlops(): number;
+  registerPeak(iterations: number): number;
+  /** a·b + c as the kernels compute it: tells whether it is rounded once. */
+  multiplyAdd(a: number, b: number, c: number): number;
+}
