@@ -101,7 +101,9 @@ export {
   rmsprop,
   sgd,
 } from "./optimizers/first-order.ts";
+export { lion } from "./optimizers/lion.ts";
 export { formatMethod, type MethodSpec, makeOptimizer, parseMethod } from "./optimizers/method.ts";
+export { type MuonOptions, muon } from "./optimizers/muon.ts";
 export { type SoapOptions, soap } from "./optimizers/soap.ts";
 export type { Optimizer, OptimizerState } from "./optimizers/types.ts";
 // random numbers

@@ -5,6 +5,7 @@ import { layoutOf } from "../kernels/types.ts";
 import { key, normal } from "../random/key.ts";
 import { buildSpec } from "../spec.ts";
 import { adam, adamw, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
+import { lion } from "./lion.ts";
 import { power } from "./reference.ts";
 import { optimizers } from "./registry.ts";
 import { soap } from "./soap.ts";
@@ -74,6 +75,18 @@ const definitions: readonly [string, Optimizer, Definition][] = [
   ],
   ["adam", adam({ lr: 0.05, b1: 0.8, b2: 0.9 }), adamDefinition(0)],
   ["adamw", adamw({ lr: 0.05, b1: 0.8, b2: 0.9, decay: 0.2 }), adamDefinition(0.2)],
+  [
+    "lion",
+    lion({ lr: 0.05, b1: 0.7, b2: 0.8, decay: 0.2 }),
+    () => {
+      let m = 0;
+      return (w, g) => {
+        const direction = Math.sign(0.7 * m + 0.3 * g);
+        m = 0.8 * m + 0.2 * g;
+        return w - 0.05 * (direction + 0.2 * w);
+      };
+    },
+  ],
 ];
 
 describe.each(definitions)("%s", (_name, optimizer, definition) => {

@@ -1,4 +1,4 @@
-import type { NumberParameter } from "../spec.ts";
+import type { NumberParameter, TextParameter } from "../spec.ts";
 
 const rate = (value: number): NumberParameter => ({ default: value, min: 0, description: "learning rate" });
 const decay = (value: number, description: string): NumberParameter => ({
@@ -49,5 +49,24 @@ export const soapParameters: Table<"lr" | "b1" | "b2" | "decay" | "frequency" | 
     integer: true,
     description: "sides longer than this keep their axes",
   },
+  eps,
+};
+export const lionParameters: Table<"lr" | "b1" | "b2" | "decay"> = {
+  lr: rate(1e-4),
+  b1: decay(0.9, "weight of the momentum in the direction"),
+  b2: decay(0.99, "decay of the momentum"),
+  decay: { default: 0, min: 0, description: "weight decay, times the learning rate" },
+};
+export const muonParameters: Table<
+  "lr" | "momentum" | "iterations" | "decay" | "adamLr" | "b1" | "b2" | "eps"
+> & { readonly matrices: TextParameter } = {
+  lr: rate(0.02),
+  momentum: decay(0.95, "decay of the momentum"),
+  iterations: { default: 5, min: 1, integer: true, description: "Newton-Schulz iterations" },
+  decay: { default: 0, min: 0, description: "weight decay, times the learning rate" },
+  matrices: { default: "weights", description: "parameters that are orthogonalized where they are matrices" },
+  adamLr: { default: 0.001, min: 0, description: "learning rate of AdamW on everything else" },
+  b1: decay(0.9, "decay of its first moment"),
+  b2: decay(0.95, "decay of its second moment"),
   eps,
 };

@@ -1,9 +1,13 @@
 import { type SpecRegistry, specEntry } from "../spec.ts";
 import { adam, adamw, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
+import { lion } from "./lion.ts";
+import { muon } from "./muon.ts";
 import {
   adamParameters,
   adamwParameters,
+  lionParameters,
   momentumParameters,
+  muonParameters,
   rmspropParameters,
   sgdParameters,
   soapParameters,
@@ -26,6 +30,16 @@ export const optimizers: SpecRegistry<Optimizer> = {
     description: "Adam with decoupled weight decay",
     parameters: adamwParameters,
     create: adamw,
+  }),
+  lion: specEntry({
+    description: "Lion: the sign of two momenta, steps of one length",
+    parameters: lionParameters,
+    create: lion,
+  }),
+  muon: specEntry({
+    description: "Muon: orthogonal momentum on matrices, AdamW on the rest",
+    parameters: muonParameters,
+    create: muon,
   }),
   soap: specEntry({
     description: "SOAP: Adam in the eigenbases of Shampoo, for matrices of up to some hundred rows",

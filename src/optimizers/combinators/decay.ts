@@ -1,7 +1,7 @@
 import { axpy } from "../../kernels/vector.ts";
 import { type NumberParameter, type Settings, settle, type TextParameter } from "../../spec.ts";
+import { slotsNamed } from "../slots.ts";
 import { around, type Combinator } from "./combinator.ts";
-import { slotsNamed } from "./slots.ts";
 
 export const decayParameters: { readonly rate: NumberParameter; readonly slots: TextParameter } = {
   rate: { default: 1e-4, min: 0, description: "share of a weight that a step takes away" },

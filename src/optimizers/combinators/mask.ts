@@ -2,8 +2,8 @@ import { LowlandError } from "../../errors.ts";
 import { withScratch } from "../../kernels/scratch.ts";
 import type { Layout, Slot, Vector } from "../../kernels/types.ts";
 import { type Settings, settle, type TextParameter } from "../../spec.ts";
+import { slotsNamed } from "../slots.ts";
 import { around, type Combinator } from "./combinator.ts";
-import { slotsNamed } from "./slots.ts";
 
 export const maskParameters: Readonly<Record<"train" | "freeze", TextParameter>> = {
   train: {

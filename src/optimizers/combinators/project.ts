@@ -8,8 +8,8 @@ import {
   settle,
   type TextParameter,
 } from "../../spec.ts";
+import { slotsNamed } from "../slots.ts";
 import { around, type Combinator } from "./combinator.ts";
-import { slotsNamed } from "./slots.ts";
 
 export const projectParameters: {
   readonly onto: ChoiceParameter;

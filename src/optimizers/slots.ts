@@ -1,5 +1,5 @@
-import { LowlandError } from "../../errors.ts";
-import type { Layout, Slot } from "../../kernels/types.ts";
+import { LowlandError } from "../errors.ts";
+import type { Layout, Slot } from "../kernels/types.ts";
 
 /**
  * The slots that a text names: `all`, `weights`, `biases`, or names separated by `|`, in which `*` stands for anything:

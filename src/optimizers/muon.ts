@@ -1,0 +1,80 @@
+import type { Slot, Vector } from "../kernels/types.ts";
+import { axpy } from "../kernels/vector.ts";
+import { type Settings, settle } from "../spec.ts";
+import { defineOptimizer, zeros } from "./define.ts";
+import { orthogonalize } from "./newton-schulz.ts";
+import { muonParameters } from "./parameters.ts";
+import { adamStep, power } from "./reference.ts";
+import { slotsNamed } from "./slots.ts";
+import type { Optimizer } from "./types.ts";
+
+/** Settings of Muon: `lr`, `momentum`, `iterations`, `decay`, `matrices`, and `adamLr`, `b1`, `b2`, `eps` of AdamW. */
+export type MuonOptions = Partial<Settings<typeof muonParameters>>;
+
+/**
+ * Muon: momentum made orthogonal. For a matrix W (a × b) with gradient G, M ← μ·M + (1−μ)·G;
+ * O = NS(μ·M + (1−μ)·G), nearly the orthogonal factor (`orthogonalize`); W ← W − lr·(√max(1, a/b)·O + decay·W).
+ * Everything else is trained by AdamW at the learning rate `adamLr`.
+ *
+ * Of a tensor with more than two dimensions the first are the rows: the outputs of a layer. The work is in float64, the
+ * state in float32; a step costs O(iterations·ab·min(a, b)).
+ *
+ * @param options `matrices`: what is orthogonalized where it is a matrix, as in `slotsNamed`. By its authors' advice the
+ * last layer and embeddings are left out.
+ * @see Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024
+ */
+export function muon(options: MuonOptions = {}): Optimizer {
+  const settings = settle("optimizer muon", muonParameters, options);
+  const { lr, momentum, iterations, decay, matrices, adamLr, b1, b2, eps } = settings;
+
+  function orthogonal({ size, shape }: Slot, g: Vector, m: Vector, out: Vector): void {
+    const rows = shape[0]!;
+    const cols = size / rows;
+    const direction = new Float64Array(size);
+    for (let i = 0; i < size; i++) {
+      const entry = momentum * m[i]! + (1 - momentum) * g[i]!;
+      m[i] = entry;
+      direction[i] = momentum * entry + (1 - momentum) * g[i]!;
+    }
+    orthogonalize(direction, rows, cols, iterations);
+    const factor = -lr * Math.sqrt(Math.max(1, rows / cols));
+    for (let i = 0; i < size; i++) out[i] = factor * direction[i]!;
+  }
+
+  return defineOptimizer({
+    name: "muon",
+    settings,
+    reads: { params: true, shapes: true },
+    init(layout, start) {
+      slotsNamed(matrices, layout);
+      return zeros(layout, ["mu", "nu"], start);
+    },
+    update(gradient, state, { params }, update) {
+      const { layout, vectors } = state;
+      state.step++;
+      const adam = {
+        lr: adamLr,
+        b1,
+        b2,
+        eps,
+        c1: 1 - power(b1, state.step),
+        c2: 1 - power(b2, state.step),
+        shrink: 0,
+      };
+      const chosen = new Set(slotsNamed(matrices, layout).filter(isMatrix));
+      for (const slot of layout.slots) {
+        const part = <V extends Vector>(vector: V) =>
+          vector.subarray(slot.offset, slot.offset + slot.size) as V;
+        const [g, m, out] = [part(gradient), part(vectors.mu!), part(update)];
+        const matrix = chosen.has(slot);
+        if (matrix) orthogonal(slot, g, m, out);
+        else adamStep(out.fill(0), g, m, part(vectors.nu!), adam);
+        if (decay > 0) axpy(-(matrix ? lr : adamLr) * decay, part(params), out);
+      }
+    },
+  });
+}
+
+function isMatrix({ shape, size }: Slot): boolean {
+  return shape.length > 1 && shape[0]! > 1 && size > shape[0]!;
+}
