@@ -10,16 +10,22 @@ export type KernelVariant = "portable" | "fma";
 /** What runs the kernels: an addon compiled for the processor, or WebAssembly. */
 export type BackendName = "native" | "wasm";
 
+/** What may be asked of a backend. */
+export interface Wanted {
+  readonly variant?: KernelVariant | undefined;
+  /** What the kernels are compiled for: see `OpenedBackend`. */
+  readonly level?: string | undefined;
+}
+
 /** A way to run the kernels. */
 export interface Backend {
   readonly name: BackendName;
   /**
-   * Opens the kernels on a memory.
+   * Opens the kernels on a memory: the fastest with what is asked for.
    *
-   * @param variant the class of bits; undefined for the fastest
    * @throws {LowlandError} E_CONFIG, saying why they cannot run here
    */
-  open(memory: LinearMemory, variant: KernelVariant | undefined): OpenedBackend;
+  open(memory: LinearMemory, wanted: Wanted): OpenedBackend;
 }
 
 /** Kernels that work in one memory. */

@@ -35,6 +35,8 @@ export interface Kernels {
 export interface KernelOptions {
   readonly backend?: BackendName | undefined;
   readonly variant?: KernelVariant | undefined;
+  /** What they are compiled for: "avx2" where "avx512" would be faster. */
+  readonly level?: string | undefined;
   /** Size of the memory, from 16 to 4096. Pages that are never used cost nothing. */
   readonly memoryMiB?: number | undefined;
   /** Threads a kernel may use: default 1. */
@@ -100,7 +102,7 @@ export function openArena(): Arena {
  * @throws {LowlandError} E_CONFIG if the machine cannot run them
  */
 export function openKernels(options: KernelOptions = {}): Kernels {
-  const { backend, variant, memoryMiB = DEFAULT_MEMORY_MIB, threads = 1 } = options;
+  const { backend, variant, level, memoryMiB = DEFAULT_MEMORY_MIB, threads = 1 } = options;
   const memory = new LinearMemory(memoryMiB * 2 ** 20);
   const reasons: string[] = [];
   for (const candidate of backends) {
@@ -109,7 +111,7 @@ export function openKernels(options: KernelOptions = {}): Kernels {
       continue;
     }
     try {
-      return assemble(candidate, candidate.open(memory, variant), memory, threads, reasons[0]);
+      return assemble(candidate, candidate.open(memory, { variant, level }), memory, threads, reasons[0]);
     } catch (error) {
       if (!(error instanceof LowlandError)) throw error;
       reasons.push(error.message);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { LowlandError } from "../errors.ts";
-import type { Backend } from "./backend.ts";
+import { type Backend, variantOf } from "./backend.ts";
 import { type AddonFunctions, INTERFACE, nativeCalls } from "./generated/native-calls.ts";
 
 /** What addons/<platform>.node exports. */
@@ -22,12 +22,12 @@ const MOST_ARGUMENTS = 32;
 /** The kernels compiled for the vectors of this processor, on several threads. */
 export const nativeBackend: Backend = {
   name: "native",
-  open({ buffer }, variant = "fma") {
+  open({ buffer }, { variant = "fma", level: wanted }) {
     const addon = loaded();
-    const level = variant === "fma" ? addon.level : PORTABLE_LEVELS[addon.level]!;
-    const functions = addon.open(buffer, level);
+    const level = wanted ?? (variant === "fma" ? addon.level : PORTABLE_LEVELS[addon.level]!);
+    const functions = opened(addon, buffer, level);
     const calls = nativeCalls(functions, new Float64Array(buffer, BLOCK, MOST_ARGUMENTS));
-    return { calls, variant, level, useThreads: (count) => addon.threads(count) };
+    return { calls, variant: variantOf(calls), level, useThreads: (count) => addon.threads(count) };
   },
 };
 
@@ -37,6 +37,15 @@ const PORTABLE_LEVELS: Readonly<Record<string, string>> = {
   avx2: "avx2_portable",
   neon: "neon_portable",
 };
+
+function opened(addon: Addon, buffer: ArrayBuffer, level: string): AddonFunctions {
+  try {
+    return addon.open(buffer, level);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new LowlandError("E_CONFIG", `native kernels of level "${level}": ${message}`, { cause: error });
+  }
+}
 
 function loaded(): Addon {
   const platform = `${process.platform}-${process.arch}`;

@@ -1,3 +1,4 @@
+import { LowlandError } from "../errors.ts";
 import { kernels } from "./module.ts";
 import type { Vector } from "./types.ts";
 
@@ -9,6 +10,16 @@ export function inKernelMemory(x: Vector): x is Float32Array<ArrayBuffer> {
   return x.buffer === kernels().memory.buffer && x instanceof Float32Array;
 }
 
+/**
+ * Refuses a vector of another length, before a kernel reads or writes past its end.
+ *
+ * @throws {LowlandError} E_SHAPE
+ */
+export function requireLength(what: string, vector: Vector, length: number): void {
+  if (vector.length === length) return;
+  throw new LowlandError("E_SHAPE", `${what} has ${vector.length} entries where ${length} are needed`);
+}
+
 /** Rounding of the precision of `x`: the identity for float64. */
 export function roundingOf(x: Vector): (value: number) => number {
   return x instanceof Float32Array ? Math.fround : (value) => value;
@@ -16,6 +27,7 @@ export function roundingOf(x: Vector): (value: number) => number {
 
 /** Σ x_i y_i, accumulated in float64. */
 export function dot(x: Vector, y: Vector): number {
+  requireLength("the second vector of dot", y, x.length);
   if (inKernelMemory(x) && inKernelMemory(y)) {
     return kernels().calls.dot(x.byteOffset, y.byteOffset, x.length);
   }
@@ -51,6 +63,8 @@ export function axpy(a: number, x: Vector, y: Vector): void {
 
 /** out ← x + a·y. `out` may be `x` or `y`. */
 export function addScaled(x: Vector, a: number, y: Vector, out: Vector): void {
+  requireLength("the vector to add", y, x.length);
+  requireLength("the result of addScaled", out, x.length);
   if (inKernelMemory(x) && inKernelMemory(y) && inKernelMemory(out)) {
     kernels().calls.addScaled(x.byteOffset, a, y.byteOffset, out.byteOffset, x.length);
     return;

@@ -5,10 +5,15 @@ import { fma } from "./generated/fma.ts";
 import { portable } from "./generated/portable.ts";
 import type { LinearMemory } from "./memory.ts";
 
+const LEVEL = "simd128";
+
 /** The kernels in WebAssembly with vectors of 128 bits: everywhere, on one thread. */
 export const wasmBackend: Backend = {
   name: "wasm",
-  open(memory, variant) {
+  open(memory, { variant, level = LEVEL }) {
+    if (level !== LEVEL) {
+      throw new LowlandError("E_CONFIG", `WebAssembly has no kernels of level "${level}", only "${LEVEL}"`);
+    }
     if (variant !== "portable") {
       const module = bytesOf(fma);
       if (WebAssembly.validate(module)) {
@@ -32,7 +37,7 @@ function opened(calls: KernelExports): {
   level: string;
   useThreads(): number;
 } {
-  return { calls, variant: variantOf(calls), level: "simd128", useThreads: () => 1 };
+  return { calls, variant: variantOf(calls), level: LEVEL, useThreads: () => 1 };
 }
 
 function instantiate(bytes: Uint8Array<ArrayBuffer>, { memory }: LinearMemory): KernelExports {
