@@ -1,0 +1,55 @@
+import type { Arena } from "../../kernels/memory.ts";
+import { addScaled } from "../../kernels/vector.ts";
+import { type InnerProblem, openRollout, type Samples } from "../rollout.ts";
+import type { Draw, InnerState } from "../types.ts";
+import { takeUp } from "./windows.ts";
+
+/** An antithetic pair: one inner training run with φ+ε and with φ−ε, on the same minibatches, step by step. */
+export interface Pair {
+  /** Inner steps done. */
+  readonly step: number;
+  /** Takes the pair up where it was saved (none: at its start) with a perturbation of φ. */
+  takeUp(draw: Draw, saved: readonly InnerState[], metaParams: Float32Array, epsilon: Float32Array): void;
+  /** One inner step of both; the mean of their plain losses before it. */
+  advance(): number;
+  /** The term of the meta-objective, or of imitation, at the points reached. */
+  term(options: { imitating: boolean; final: boolean }): { plus: number; minus: number };
+  save(): InnerState[];
+}
+
+/** Opens a pair; its memory is freed with the arena. */
+export function openPair(problem: InnerProblem, samples: Samples, arena: Arena): Pair {
+  const phi = arena.float32(problem.learned.layout.size);
+  const signs = ([1, -1] as const).map((sign) => ({
+    sign,
+    optimizer: problem.learned.open(arena),
+    rollout: openRollout(problem, samples, arena),
+  }));
+  const [plus, minus] = signs as [(typeof signs)[0], (typeof signs)[0]];
+  return {
+    get step() {
+      return plus.rollout.step;
+    },
+    takeUp(draw, saved, metaParams, epsilon) {
+      signs.forEach(({ sign, optimizer, rollout }, i) => {
+        phi.set(metaParams);
+        addScaled(phi, sign, epsilon, phi);
+        optimizer.load(phi);
+        takeUp(rollout, draw, saved[i], optimizer);
+      });
+    },
+    advance() {
+      // one minibatch is gathered for both
+      const loss = plus.rollout.evaluate() + minus.rollout.evaluate();
+      plus.rollout.advance(plus.optimizer);
+      minus.rollout.advance(minus.optimizer);
+      return loss / 2;
+    },
+    term({ imitating, final }) {
+      const of = ({ rollout }: (typeof signs)[0]): number =>
+        imitating ? rollout.imitationTerm() : rollout.term(undefined, { final });
+      return { plus: of(plus), minus: of(minus) };
+    },
+    save: () => signs.map(({ rollout }) => rollout.save()),
+  };
+}
