@@ -64,22 +64,57 @@ export {
 } from "./kernels/module.ts";
 export { type Layout, layoutOf, type Slot, type Vector } from "./kernels/types.ts";
 export { addScaled, axpy, dot, norm, scale } from "./kernels/vector.ts";
+export { loadArchitecture } from "./learned/load.ts";
 export { lstm } from "./learned/lstm.ts";
-export type { Activations, LearnedOptimizer, Unroll } from "./learned/types.ts";
-// meta-training
 export {
-  decodeCheckpoint,
+  type Activations,
+  type BackpropagatingOptimizer,
+  type LearnedOptimizer,
+  type OpenLearnedOptimizer,
+  optimizerOf,
+  type Unroll,
+} from "./learned/types.ts";
+export {
+  architectureSpec,
   decodeWeights,
-  encodeCheckpoint,
   encodeWeights,
-} from "./meta/checkpoint.ts";
+  type Weights,
+} from "./learned/weights.ts";
+// meta-training
+export { buildMetaTraining, loadEstimator, loadSchedule } from "./meta/build.ts";
+export { decodeCheckpoint, encodeCheckpoint } from "./meta/checkpoint.ts";
 export { type MetaConfig, type MetaConfigInput, resolveMetaConfig } from "./meta/config.ts";
-export { type Executor, inlineExecutor, type ValidationRequest } from "./meta/executor.ts";
-export type { Instance, ValidationResult, WindowResult } from "./meta/instance.ts";
-export { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./meta/outer-loop.ts";
+export { bptt } from "./meta/estimators/bptt.ts";
+export { es } from "./meta/estimators/es.ts";
+export { fullBptt } from "./meta/estimators/full-bptt.ts";
+export { pes } from "./meta/estimators/pes.ts";
+export { type Executor, inlineExecutor, type MetaWork } from "./meta/executor.ts";
+export type { MetaObjective } from "./meta/objective.ts";
+export {
+  initialState,
+  type MetaTraining,
+  metaTrain,
+  type OuterStepRecord,
+  type TrainerState,
+} from "./meta/outer-loop.ts";
+export type { InnerProblem } from "./meta/rollout.ts";
 export { type MetaMetrics, type MetaRunOptions, type MetaRunResult, runMetaTraining } from "./meta/run.ts";
+export { constant } from "./meta/schedules/constant.ts";
+export { curriculum } from "./meta/schedules/curriculum.ts";
+export { logUniform } from "./meta/schedules/log-uniform.ts";
 export { openExecutor } from "./meta/threads.ts";
-export { openWindowRunner, type WindowRunner, type WindowSettings } from "./meta/window.ts";
+export type {
+  Draw,
+  Estimate as MetaEstimate,
+  Estimator,
+  InnerState,
+  Instance,
+  OpenEstimator,
+  Schedule,
+  ScheduleState,
+} from "./meta/types.ts";
+export type { ValidationRequest, ValidationResult } from "./meta/validate.ts";
+export { loadWeights, readWeights } from "./meta/weights.ts";
 // networks and tasks
 export { batchNorm, conv2d, maxPool } from "./nn/conv.ts";
 export { dense, type Layer, type OpenLayer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
@@ -92,6 +127,7 @@ export { decay } from "./optimizers/combinators/decay.ts";
 export { mask } from "./optimizers/combinators/mask.ts";
 export { project } from "./optimizers/combinators/project.ts";
 export { cosine, linear, warmup } from "./optimizers/combinators/schedules.ts";
+export { copyState, defineOptimizer, zeros } from "./optimizers/define.ts";
 export {
   type AdamOptions,
   adam,
@@ -105,7 +141,13 @@ export { lion } from "./optimizers/lion.ts";
 export { formatMethod, type MethodSpec, makeOptimizer, parseMethod } from "./optimizers/method.ts";
 export { type MuonOptions, muon } from "./optimizers/muon.ts";
 export { type SoapOptions, soap } from "./optimizers/soap.ts";
-export type { Optimizer, OptimizerState } from "./optimizers/types.ts";
+export type {
+  Optimizer,
+  OptimizerReads,
+  OptimizerStart,
+  OptimizerState,
+  StepContext,
+} from "./optimizers/types.ts";
 // random numbers
 export {
   bits,

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { LowlandError } from "./errors.ts";
 
@@ -23,4 +24,15 @@ export async function importModule(kind: string, path: string): Promise<Readonly
       { cause },
     );
   }
+}
+
+/** Whether a path is that of a module of the user's own. */
+export function isModulePath(path: string): boolean {
+  return /\.(mjs|js|cjs)$/.test(path);
+}
+
+/** SHA-256 of a module's own text. */
+export function moduleFingerprint(path: string): string {
+  const file = path.startsWith("file:") ? fileURLToPath(path) : path;
+  return createHash("sha256").update(readFileSync(file)).digest("hex");
 }

@@ -279,7 +279,8 @@ function accepts(value: SettingValue, parameter: Parameter): boolean {
   return typeof value !== "number" || acceptsNumber(value, parameter as NumberParameter);
 }
 
-function acceptsNumber(value: number, { min, exclusiveMin, max, integer }: NumberParameter): boolean {
+/** Whether a number is within its range. */
+export function acceptsNumber(value: number, { min, exclusiveMin, max, integer }: NumberParameter): boolean {
   if (!Number.isFinite(value) || (integer && !Number.isSafeInteger(value))) return false;
   if (min !== undefined && value < min) return false;
   if (exclusiveMin !== undefined && value <= exclusiveMin) return false;

@@ -1,33 +1,17 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
-import type { MetaConfig } from "../meta/config.ts";
-import { META_DEFAULTS } from "../meta/defaults.ts";
+import { META_FIELDS, type MetaConfig } from "../meta/config.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { listDirectory, readText } from "../runs/files.ts";
-import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
-import { dataDirFlag, integer, jsonFlag, nonNegative, optional, positive, toggle } from "./flags.ts";
+import { fieldsGiven, flagsOf } from "./field-flags.ts";
+import { dataDirFlag, integer, jsonFlag, optional, toggle } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
 interface MetaTrainFlags {
-  readonly task?: string[];
-  readonly learned?: string;
-  readonly init?: string;
-  readonly regularizer?: string;
-  readonly outerSteps?: number;
   readonly horizon?: number;
   readonly truncation?: number;
-  readonly instances?: number;
-  readonly metaLossBatch?: "same" | "fresh";
-  readonly outerOptimizer?: string;
-  readonly outerLr?: number;
-  readonly outerDecay?: number;
-  readonly clipNorm?: number;
-  readonly checkpointEvery?: number;
-  readonly validationSeeds?: number;
-  readonly activations?: "auto" | "stored" | "recomputed";
-  readonly seed?: number;
   readonly config?: string;
   readonly out: string;
   readonly resume: boolean;
@@ -37,70 +21,20 @@ interface MetaTrainFlags {
   readonly json: boolean;
 }
 
-type Setting = keyof typeof META_DEFAULTS;
-
-const withDefault = (name: Setting, brief: string) => `${brief} (default ${META_DEFAULTS[name]})`;
-/** The flag of a setting that the configuration has a default for. */
-const setting = <T>(name: Setting, parse: (text: string) => T, brief: string, placeholder: string) =>
-  optional(parse, withDefault(name, brief), placeholder);
-
 export const metaTrain: Command<CliContext> = buildCommand({
   docs: {
     brief: "Meta-train a learned optimizer",
     fullDescription:
-      "Truncated backpropagation through inner training runs; the loss of every visited point may carry a regularizer. Writes a run directory.",
+      "Runs inner trainings with a learned optimizer and improves its weights by an estimate of the meta-gradient; the meta-objective may carry a regularizer. Writes a run directory.",
   },
   parameters: {
     flags: {
-      task: optional(splitSpecs, "Task, or several, comma-separated", "task"),
-      learned: setting("learned", String, "Architecture", "spec"),
-      init: optional(
-        String,
-        "Run directory or .safetensors file to start from (default: random weights)",
-        "path",
-      ),
-      regularizer: setting(
-        "regularizer",
-        String,
-        "Regularizer of the meta-loss, such as sam:rho=0.05",
-        "spec",
-      ),
-      outerSteps: setting("outerSteps", integer(1), "Updates of the meta-parameters", "n"),
-      horizon: setting("horizon", integer(1), "Inner steps of a run", "n"),
-      truncation: setting("truncation", integer(1), "Inner steps between updates", "n"),
-      instances: setting("instances", integer(1), "Inner runs side by side", "n"),
-      metaLossBatch: {
-        kind: "enum",
-        values: ["same", "fresh"],
-        optional: true,
-        brief: withDefault("metaLossBatch", "Minibatch of a meta-loss term"),
-      },
-      outerOptimizer: setting(
-        "outerOptimizer",
-        String,
-        "Optimizer of the meta-parameters, without lr",
-        "spec",
-      ),
-      outerLr: setting("outerLearningRate", positive, "Its learning rate", "x"),
-      outerDecay: setting(
-        "outerDecay",
-        nonNegative,
-        "Share of it left at the last outer step; 1: constant",
-        "x",
-      ),
-      clipNorm: setting("clipNorm", nonNegative, "Largest norm of a meta-gradient; 0: no limit", "x"),
-      checkpointEvery: setting("checkpointEvery", integer(1), "Outer steps between checkpoints", "n"),
-      validationSeeds: setting("validationSeeds", integer(1), "Unseen runs of a meta-validation", "n"),
-      activations: {
-        kind: "enum",
-        values: ["auto", "stored", "recomputed"],
-        optional: true,
-        brief: withDefault("activations", "Keep a window's activations, or compute them again"),
-      },
-      seed: setting("seed", integer(0), "Seed", "n"),
+      ...(flagsOf(META_FIELDS) as object),
+      horizon: optional(integer(1), "Short for --schedule constant:N", "n"),
+      truncation: optional(integer(1), "Inner steps of the estimator's windows", "n"),
       config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
       out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
-      resume: toggle("Go on with the run that is there; start one if there is none"),
+      resume: toggle("Resume the run that is there; start one if there is none"),
       force: toggle("Replace the run that is there"),
       threads: {
         kind: "parsed",
@@ -162,7 +96,8 @@ function report(context: CliContext, { out, json }: MetaTrainFlags, result: Meta
     outerSteps: state.outerStep,
     bestOuterStep: state.best?.outerStep ?? null,
     bestValidationLoss: state.best?.loss ?? null,
-    divergedWindows: state.diverged,
+    diverged: state.diverged,
+    innerSteps: state.innerSteps,
     gradientEvaluations: state.gradientEvaluations,
     seconds,
     innerStepsPerSecond,
@@ -193,32 +128,20 @@ function report(context: CliContext, { out, json }: MetaTrainFlags, result: Meta
 async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaConfig> {
   const { resolveMetaConfig } = await import("../meta/config.ts");
   const { readRun } = await import("../runs/run-directory.ts");
-  const given = {
-    tasks: flags.task,
-    learned: flags.learned,
-    init: flags.init,
-    regularizer: flags.regularizer,
-    outerSteps: flags.outerSteps,
-    horizon: flags.horizon,
-    truncation: flags.truncation,
-    instances: flags.instances,
-    metaLossBatch: flags.metaLossBatch,
-    outerOptimizer: flags.outerOptimizer,
-    outerLearningRate: flags.outerLr,
-    outerDecay: flags.outerDecay,
-    clipNorm: flags.clipNorm,
-    checkpointEvery: flags.checkpointEvery,
-    validationSeeds: flags.validationSeeds,
-    activations: flags.activations,
-    seed: flags.seed,
+  const { horizon, truncation } = flags;
+  const set: Record<string, unknown> = {
+    ...fieldsGiven(META_FIELDS, { ...flags }),
+    ...(horizon !== undefined && { horizon }),
+    ...(truncation !== undefined && { truncation }),
   };
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const base = resume
     ? (readRun(flags.out).config as object)
     : flags.config === undefined
       ? {}
       : await readConfig(flags.config);
-  const merged = { ...base, ...set };
+  const merged: Record<string, unknown> = { ...base, ...set };
+  // a shorthand takes the place of the field it stands for
+  if (horizon !== undefined) delete merged.schedule;
   if (!("tasks" in merged)) {
     if (flags.resume) {
       throw new LowlandError(
@@ -228,16 +151,13 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     }
     throw new LowlandError("E_USAGE", "--task is missing; give it, or a --config file with tasks");
   }
-  const { loadRegularizer } = await import("../regularizers/load.ts");
-  const { readInit } = await import("../meta/checkpoint.ts");
-  const { learnedOf, outerOptimizerOf } = await import("../meta/setup.ts");
+  const { buildParts } = await import("../meta/build.ts");
+  const { readInit } = await import("../meta/weights.ts");
   const source = resume ? `${flags.out}/config.resolved.json` : (flags.config ?? "configuration");
   const config = resolveMetaConfig(merged, source);
   // wrong names fail before anything is written
-  await loadRegularizer(config.regularizer);
-  learnedOf(config);
-  outerOptimizerOf(config);
-  if (!resume) readInit(config);
+  const { learned } = await buildParts(config);
+  if (!resume) await readInit(config, learned);
   return config;
 }
 

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lstm } from "../learned/lstm.ts";
-import { encodeWeights } from "../meta/checkpoint.ts";
+import { encodeWeights } from "../learned/weights.ts";
 import { key } from "../random/key.ts";
 import { withShortCurves, withShortNumbers } from "./compact.ts";
 import { runGrid } from "./grid.ts";

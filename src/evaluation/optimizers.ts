@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { LowlandError } from "../errors.ts";
 import { learnedOptimizers } from "../learned/registry.ts";
 import { optimizerOf } from "../learned/types.ts";
-import { readWeights } from "../meta/checkpoint.ts";
+import { readWeights } from "../meta/weights.ts";
 import { type MethodSpec, parseMethod, withCombinators } from "../optimizers/method.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";

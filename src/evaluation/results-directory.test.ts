@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lstm } from "../learned/lstm.ts";
-import { encodeWeights } from "../meta/checkpoint.ts";
+import { encodeWeights } from "../learned/weights.ts";
 import { key } from "../random/key.ts";
 import { identityOf } from "./identity.ts";
 import { openResults } from "./results-directory.ts";

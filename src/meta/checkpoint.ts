@@ -2,71 +2,103 @@ import { LowlandError } from "../errors.ts";
 import { openArena } from "../kernels/module.ts";
 import type { Layout } from "../kernels/types.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
-import type { OptimizerState } from "../optimizers/types.ts";
+import {
+  architectureSpec,
+  CHECKPOINT_FORMATS,
+  float32In,
+  readSlots,
+  slotTensors,
+} from "../learned/weights.ts";
+import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
 import { keyFromString, keyToString } from "../random/key.ts";
-import { readBytes } from "../runs/files.ts";
-import { findCheckpoint } from "../runs/run-directory.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "../runs/safetensors.ts";
 import { lowlandVersion } from "../runs/version.ts";
-import { formatSpec } from "../spec.ts";
-import { type MetaConfig, resolveMetaConfig } from "./config.ts";
+import { META_CONFIG_VERSION, type MetaConfig } from "./config.ts";
 import type { TrainerState } from "./outer-loop.ts";
-import { learnedOf, outerOptimizerOf } from "./setup.ts";
+import type { InnerState, Instance, ScheduleState } from "./types.ts";
 
-const FORMAT = "lowland-meta-training-1";
-const WEIGHTS_FORMAT = "lowland-learned-optimizer-1";
+const [, FORMAT] = CHECKPOINT_FORMATS;
+
+/** The parts of a meta-training run that its checkpoints depend on. */
+export interface CheckpointOwner {
+  readonly config: MetaConfig;
+  readonly learned: LearnedOptimizer;
+  readonly outerOptimizer: Optimizer;
+}
 
 /** The metadata entry that holds everything that is not a tensor. */
 interface Bookkeeping {
   readonly outerStep: number;
   readonly updates: number;
-  readonly drawn: number;
+  readonly stopped: boolean;
   readonly diverged: number;
   readonly fruitless: number;
   readonly gradientEvaluations: number;
+  readonly innerSteps: number;
+  readonly schedule: ScheduleState;
   readonly best?: { readonly outerStep: number; readonly loss: number };
-  readonly instances: readonly { readonly task: number; readonly key: string; readonly step: number }[];
-}
-
-/** Writes a vector as one tensor a slot: `<prefix><slot>`. */
-function slotTensors(prefix: string, layout: Layout, vector: Float32Array): [string, Tensor][] {
-  return layout.slots.map(({ name, shape, offset, size }) => [
-    `${prefix}${name}`,
-    { shape, data: vector.slice(offset, offset + size) },
-  ]);
+  readonly instances: readonly {
+    readonly number: number;
+    readonly task: number;
+    readonly key: string;
+    readonly horizon: number;
+    readonly start: number;
+    readonly runs: readonly { readonly step: number; readonly knownLoss?: number }[];
+  }[];
 }
 
 /** Everything meta-training goes on from, as a safetensors file: φ, the outer optimizer's state, and every instance under way. */
-export function encodeCheckpoint(state: TrainerState, config: MetaConfig): Uint8Array {
-  const { layout } = learnedOf(config);
+export function encodeCheckpoint(
+  state: TrainerState,
+  { config, learned, outerOptimizer }: CheckpointOwner,
+): Uint8Array {
+  const { layout } = learned;
   const tensors = slotTensors("", layout, state.metaParams);
-  const prefix = `outer.${outerOptimizerOf(config).name}.`;
+  const add = (name: string, data: Float32Array): void => {
+    tensors.push([name, { shape: [data.length], data } satisfies Tensor]);
+  };
+  const addAll = (prefix: string, vectors: Readonly<Record<string, Float32Array>>): void => {
+    for (const [name, data] of Object.entries(vectors)) add(`${prefix}${name}`, data);
+  };
+  const prefix = outerPrefix(outerOptimizer);
   for (const [name, data] of Object.entries(state.outer.vectors)) {
     if (data.length === layout.size) tensors.push(...slotTensors(`${prefix}${name}.`, layout, data));
-    else tensors.push([`${prefix}${name}`, { shape: [data.length], data }]);
+    else add(`${prefix}${name}`, data);
   }
-  state.instances.forEach(({ params, optimizer }, i) => {
-    if (params === undefined) return;
-    tensors.push([`instance.${i}.params`, { shape: [params.length], data: params }]);
-    for (const [name, data] of Object.entries(optimizer!)) {
-      tensors.push([`instance.${i}.optimizer.${name}`, { shape: [data.length], data }]);
-    }
+  const { best } = state;
+  if (best?.metaParams !== undefined) tensors.push(...slotTensors("best.", layout, best.metaParams));
+  state.instances.forEach(({ runs, tensors: own }, i) => {
+    addAll(`instance.${i}.tensor.`, own);
+    runs.forEach(({ params, optimizer, teacher = {}, known }, j) => {
+      const at = `instance.${i}.run.${j}.`;
+      add(`${at}params`, params);
+      addAll(`${at}optimizer.`, optimizer);
+      addAll(`${at}teacher.`, teacher);
+      if (known !== undefined) add(`${at}gradient`, known.gradient);
+    });
   });
   const bookkeeping: Bookkeeping = {
     outerStep: state.outerStep,
     updates: state.outer.step,
-    drawn: state.drawn,
+    stopped: state.stopped,
     diverged: state.diverged,
     fruitless: state.fruitless,
     gradientEvaluations: state.gradientEvaluations,
-    ...(state.best && { best: state.best }),
-    instances: state.instances.map(({ task, key, step }) => ({ task, key: keyToString(key), step })),
+    innerSteps: state.innerSteps,
+    schedule: state.schedule,
+    ...(best && { best: { outerStep: best.outerStep, loss: best.loss } }),
+    instances: state.instances.map(({ number, draw, runs }) => ({
+      number,
+      ...draw,
+      key: keyToString(draw.key),
+      runs: runs.map(({ step, known }) => ({ step, ...(known && { knownLoss: known.loss }) })),
+    })),
   };
   return encodeSafetensors(Object.fromEntries(tensors), {
     format: FORMAT,
     version: lowlandVersion(),
-    learned: learnedSpec(config),
-    config: JSON.stringify(config),
+    learned: architectureSpec(config.learned, learned),
+    config: JSON.stringify({ version: META_CONFIG_VERSION, ...config }),
     state: JSON.stringify(bookkeeping),
   });
 }
@@ -74,144 +106,109 @@ export function encodeCheckpoint(state: TrainerState, config: MetaConfig): Uint8
 /**
  * Reads a checkpoint back, to go on from it.
  *
- * @throws {LowlandError} E_CHECKPOINT if it is damaged, of another kind, or of another architecture
+ * @throws {LowlandError} E_CHECKPOINT if it is damaged, of another kind or version, or of another architecture
  */
 export function decodeCheckpoint(
   bytes: Uint8Array,
   source: string,
-): { readonly state: TrainerState; readonly config: MetaConfig } {
+  { learned, outerOptimizer }: CheckpointOwner,
+): TrainerState {
   const file = decodeSafetensors(bytes, { source });
-  if (file.metadata.format !== FORMAT) {
+  const { format, version } = file.metadata;
+  if (format === CHECKPOINT_FORMATS[0]) {
     throw new LowlandError(
       "E_CHECKPOINT",
-      `${source} is no checkpoint of a meta-training run (format ${JSON.stringify(file.metadata.format ?? "none")}); give one written by lowland meta-train`,
+      `${source} was written by Lowland ${version}, whose runs this version cannot go on with to the same bits; use it as learned:PATH, or start a new run from it with --init`,
     );
   }
-  const config = resolveMetaConfig(parseEntry(file, "config", source), `${source}, config`);
-  const { layout } = learnedOf(config);
+  if (format !== FORMAT) {
+    throw new LowlandError(
+      "E_CHECKPOINT",
+      `${source} is no checkpoint of a meta-training run (format ${JSON.stringify(format ?? "none")}); give one written by lowland meta-train`,
+    );
+  }
+  const { layout } = learned;
   const saved = parseEntry(file, "state", source) as Bookkeeping;
+  const bestParams =
+    saved.best && hasSlots(file, "best.", layout) && readSlots(file, "best.", layout, source);
   return {
-    config,
-    state: {
-      outerStep: saved.outerStep,
-      metaParams: readSlots(file, "", layout, source),
-      outer: readOuter(file, config, layout, saved.updates, source),
-      instances: saved.instances.map(({ task, key, step }, i) => {
-        const started = { task, key: keyFromString(key), step };
-        if (step === 0) return started;
-        const prefix = `instance.${i}.optimizer.`;
-        const optimizer = [...file.tensors.keys()]
-          .filter((name) => name.startsWith(prefix))
-          .map((name) => [name.slice(prefix.length), float32(file, name, source)] as const);
-        return {
-          ...started,
-          params: float32(file, `instance.${i}.params`, source),
-          optimizer: Object.fromEntries(optimizer),
-        };
-      }),
-      drawn: saved.drawn,
-      diverged: saved.diverged,
-      fruitless: saved.fruitless,
-      gradientEvaluations: saved.gradientEvaluations,
-      best: saved.best,
-    },
+    outerStep: saved.outerStep,
+    metaParams: readSlots(file, "", layout, source),
+    outer: readOuter(file, outerOptimizer, layout, saved.updates, source),
+    stopped: saved.stopped,
+    diverged: saved.diverged,
+    fruitless: saved.fruitless,
+    gradientEvaluations: saved.gradientEvaluations,
+    innerSteps: saved.innerSteps,
+    schedule: saved.schedule,
+    best: saved.best && { ...saved.best, ...(bestParams && { metaParams: bestParams }) },
+    instances: saved.instances.map(({ number, task, key, horizon, start, runs }, index): Instance => {
+      const at = `instance.${index}.`;
+      return {
+        index,
+        number,
+        draw: { task, key: keyFromString(key), horizon, start },
+        runs: runs.map((run, j): InnerState => readRun(file, `${at}run.${j}.`, run, source)),
+        tensors: vectorsIn(file, `${at}tensor.`, source),
+      };
+    }),
   };
+}
+
+function readRun(
+  file: Safetensors,
+  prefix: string,
+  { step, knownLoss }: { readonly step: number; readonly knownLoss?: number },
+  source: string,
+): InnerState {
+  const teacher = vectorsIn(file, `${prefix}teacher.`, source);
+  return {
+    step,
+    params: float32In(file, `${prefix}params`, source),
+    optimizer: vectorsIn(file, `${prefix}optimizer.`, source),
+    ...(Object.keys(teacher).length > 0 && { teacher }),
+    ...(knownLoss !== undefined && {
+      known: { loss: knownLoss, gradient: float32In(file, `${prefix}gradient`, source) },
+    }),
+  };
+}
+
+function outerPrefix({ name }: Optimizer): string {
+  return `outer.${name}.`;
 }
 
 function readOuter(
   file: Safetensors,
-  config: MetaConfig,
+  optimizer: Optimizer,
   layout: Layout,
   step: number,
   source: string,
 ): OptimizerState {
   const arena = openArena();
   try {
-    const optimizer = outerOptimizerOf(config);
-    const vectors = Object.entries(optimizer.init(layout, { arena }).vectors).map(([name, { length }]) => {
-      const prefix = `outer.${optimizer.name}.${name}`;
+    const fresh = optimizer.init(layout, { arena });
+    const vectors = Object.entries(fresh.vectors).map(([name, { length }]) => {
+      const prefix = `${outerPrefix(optimizer)}${name}`;
       const data =
         length === layout.size
           ? readSlots(file, `${prefix}.`, layout, source)
-          : float32(file, prefix, source, length);
+          : float32In(file, prefix, source, length);
       return [name, data] as const;
     });
-    return { step, layout, vectors: Object.fromEntries(vectors) };
+    return { ...fresh, step, vectors: Object.fromEntries(vectors) };
   } finally {
     arena.close();
   }
 }
 
-/** Only the learned optimizer: φ with its architecture, for `learned:PATH` and the zoo. */
-export function encodeWeights(
-  learned: string,
-  layout: Layout,
-  metaParams: Float32Array,
-  metadata: Readonly<Record<string, string>> = {},
-): Uint8Array {
-  return encodeSafetensors(Object.fromEntries(slotTensors("", layout, metaParams)), {
-    ...metadata,
-    format: WEIGHTS_FORMAT,
-    version: lowlandVersion(),
-    learned,
-  });
+/** All tensors whose names begin with a prefix, by the rest of their names. */
+function vectorsIn(file: Safetensors, prefix: string, source: string): Record<string, Float32Array> {
+  const names = [...file.tensors.keys()].filter((name) => name.startsWith(prefix));
+  return Object.fromEntries(names.map((name) => [name.slice(prefix.length), float32In(file, name, source)]));
 }
 
-/**
- * Reads the learned optimizer out of a checkpoint or a weights file.
- *
- * @throws {LowlandError} E_CHECKPOINT if it is damaged or holds no learned optimizer of this program
- */
-export function decodeWeights(
-  bytes: Uint8Array,
-  source: string,
-): {
-  readonly learned: LearnedOptimizer;
-  readonly metaParams: Float32Array;
-  readonly metadata: Readonly<Record<string, string>>;
-} {
-  const file = decodeSafetensors(bytes, { source });
-  const { format, learned: spec } = file.metadata;
-  if ((format !== FORMAT && format !== WEIGHTS_FORMAT) || spec === undefined) {
-    throw new LowlandError(
-      "E_CHECKPOINT",
-      `${source} holds no learned optimizer of Lowland (format ${JSON.stringify(format ?? "none")}); give a run directory or a file written by lowland meta-train`,
-    );
-  }
-  const learned = learnedOf({ learned: spec });
-  return { learned, metaParams: readSlots(file, "", learned.layout, source), metadata: file.metadata };
-}
-
-/**
- * Reads the learned optimizer of a run directory, its best checkpoint, or of a `.safetensors` file.
- *
- * @throws {LowlandError} E_RUN if there is none, E_IO if it cannot be read, E_CHECKPOINT if it is damaged or not ours
- */
-export function readWeights(path: string): ReturnType<typeof decodeWeights> & { readonly file: string } {
-  const file = findCheckpoint(path);
-  return { ...decodeWeights(readBytes(file), file), file };
-}
-
-/**
- * The φ that `config.init` names.
- *
- * @throws {LowlandError} E_RUN or E_IO if it cannot be read, E_CHECKPOINT if it is damaged or of another architecture
- */
-export function readInit(config: MetaConfig): Float32Array | undefined {
-  if (config.init === undefined) return undefined;
-  const { learned, metaParams, file } = readWeights(config.init);
-  const [found, wanted] = [formatSpec(learned), learnedSpec(config)];
-  if (found === wanted) return metaParams;
-  throw new LowlandError(
-    "E_CHECKPOINT",
-    `${file} holds ${found}, the configuration is of ${wanted}; give --learned ${found}, or another --init`,
-  );
-}
-
-/** The architecture of a configuration with all its settings, so that later defaults cannot change it. */
-export function learnedSpec(config: Pick<MetaConfig, "learned">): string {
-  const { name, settings } = learnedOf(config);
-  return formatSpec({ name, settings });
+function hasSlots(file: Safetensors, prefix: string, { slots }: Layout): boolean {
+  return slots.every(({ name }) => file.tensors.has(`${prefix}${name}`));
 }
 
 function parseEntry(file: Safetensors, entry: string, source: string): unknown {
@@ -223,35 +220,4 @@ function parseEntry(file: Safetensors, entry: string, source: string): unknown {
       `${source}: metadata entry "${entry}" is missing or damaged; use another checkpoint`,
     );
   }
-}
-
-function float32(file: Safetensors, name: string, source: string, length?: number): Float32Array {
-  const tensor = file.tensors.get(name);
-  if (!(tensor?.data instanceof Float32Array)) {
-    const fact = tensor === undefined ? "is missing" : `is ${tensor.dtype}, not F32`;
-    throw new LowlandError("E_CHECKPOINT", `${source}: tensor "${name}" ${fact}; use another checkpoint`);
-  }
-  if (length !== undefined && tensor.data.length !== length) {
-    throw new LowlandError(
-      "E_CHECKPOINT",
-      `${source}: tensor "${name}" has ${tensor.data.length} entries, not ${length}; it belongs to another architecture`,
-    );
-  }
-  return tensor.data;
-}
-
-function readSlots(file: Safetensors, prefix: string, layout: Layout, source: string): Float32Array {
-  const vector = new Float32Array(layout.size);
-  for (const { name, shape, offset, size } of layout.slots) {
-    const data = float32(file, `${prefix}${name}`, source, size);
-    const found = file.tensors.get(`${prefix}${name}`)!.shape;
-    if (found.join() !== shape.join()) {
-      throw new LowlandError(
-        "E_CHECKPOINT",
-        `${source}: tensor "${prefix}${name}" has shape [${found}], not [${shape}]; it belongs to another architecture`,
-      );
-    }
-    vector.set(data, offset);
-  }
-  return vector;
 }

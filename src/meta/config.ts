@@ -1,100 +1,226 @@
-import { z } from "zod";
 import { LowlandError } from "../errors.ts";
-import { META_DEFAULTS } from "./defaults.ts";
+import { type FieldValues, resolveFields } from "../fields.ts";
+import { parseSpec } from "../spec.ts";
 
-/** A complete meta-training configuration; every choice the field leaves open is one of these fields. */
-export interface MetaConfig {
-  /** Tasks the instances are drawn from, in turn. */
-  readonly tasks: readonly string[];
-  /** Architecture, a spec string. */
-  readonly learned: string;
-  /** Start from the φ of this run directory or `.safetensors` file, of the same architecture, instead of a random one. */
-  readonly init?: string;
-  /** Regularizer of the meta-loss, a spec string. */
-  readonly regularizer: string;
-  /** Updates of φ. */
-  readonly outerSteps: number;
-  /** Inner steps of a run before it is drawn anew. */
-  readonly horizon: number;
-  /** Inner steps between updates of φ; state is carried over and detached. */
-  readonly truncation: number;
-  /** Inner runs side by side; their meta-gradients are averaged. */
-  readonly instances: number;
-  /** Minibatch of a meta-loss term: that of its inner step, or a fresh one. */
-  readonly metaLossBatch: "same" | "fresh";
-  /** Optimizer of φ, a spec string without `lr`. The literature has Adam; see docs/architecture.md for why SOAP. */
-  readonly outerOptimizer: string;
-  readonly outerLearningRate: number;
-  /** Share of it that is left at the last outer step; it falls linearly. 1: constant. */
-  readonly outerDecay: number;
-  /**
-   * Largest norm of a meta-gradient; longer ones are scaled down. 0: no limit. With Adam, 1 helps: spikes of a hundred
-   * times the usual norm come early, fill its second moment, and φ then hardly moves for a thousand steps.
-   */
-  readonly clipNorm: number;
-  /** Outer steps between meta-validations, after each of which a checkpoint is written. */
-  readonly checkpointEvery: number;
-  /** Checkpoints kept besides the best. */
-  readonly keepCheckpoints: number;
-  /** Unseen runs for each task in a meta-validation. */
-  readonly validationSeeds: number;
-  /** Outer steps in a row without one finite instance after which the run ends. */
-  readonly patience: number;
-  /** Keep a window's activations, or compute them again. */
-  readonly activations: "auto" | "stored" | "recomputed";
-  readonly seed: number;
+/** Version of the configuration's form; older ones migrate. */
+export const META_CONFIG_VERSION = 2;
+
+/** A meta-training configuration: every choice that the field leaves open. */
+export const META_FIELDS = {
+  tasks: {
+    kind: "specs",
+    flag: "task",
+    placeholder: "task",
+    description: "Tasks or task families that inner trainings are drawn from, in turn",
+  },
+  learned: {
+    kind: "text",
+    default: "lstm",
+    placeholder: "spec",
+    description: "Architecture, or a module of yours",
+  },
+  init: {
+    kind: "text",
+    optional: true,
+    placeholder: "path",
+    description:
+      "Run directory or .safetensors file to start from, of the same architecture (default: random weights)",
+  },
+  regularizer: {
+    kind: "text",
+    default: "none",
+    placeholder: "spec",
+    description: "Regularizer of the meta-objective, such as sam:rho=0.05",
+  },
+  estimator: {
+    kind: "text",
+    default: "bptt:truncation=20",
+    placeholder: "spec",
+    description: "Gradient estimator: bptt, full-bptt, es or pes, or a module of yours",
+  },
+  schedule: {
+    kind: "text",
+    default: "constant:100",
+    placeholder: "spec",
+    description:
+      "Lengths of inner trainings: constant:100, log-uniform:100,2000 or curriculum, or a module of yours",
+  },
+  objective: {
+    kind: "text",
+    default: "train",
+    placeholder: "spec",
+    description:
+      "Terms of the meta-objective: train, fresh or meta-validation batches, such as fresh:over=mean",
+  },
+  imitation: {
+    kind: "text",
+    default: "none",
+    placeholder: "spec",
+    description: "Optimizer whose updates are imitated in some windows, such as adam:lr=0.01",
+  },
+  imitationShare: {
+    kind: "numbers",
+    default: [0.3],
+    min: 0,
+    max: 1,
+    placeholder: "p,p,…",
+    description:
+      "Share of windows that imitate, one for each stage of the schedule, the last for all later ones",
+  },
+  outerSteps: {
+    default: 1000,
+    min: 1,
+    integer: true,
+    placeholder: "n",
+    description: "Updates of the meta-parameters",
+  },
+  instances: {
+    default: 2,
+    min: 1,
+    integer: true,
+    placeholder: "n",
+    description:
+      "Inner trainings side by side, staggered over their length; their meta-gradients are averaged",
+  },
+  outerOptimizer: {
+    kind: "text",
+    default: "soap:b2=0.98",
+    placeholder: "spec",
+    description: "Optimizer of the meta-parameters, without lr",
+  },
+  outerLearningRate: {
+    default: 3e-3,
+    exclusiveMin: 0,
+    flag: "outerLr",
+    placeholder: "x",
+    description: "Its learning rate",
+  },
+  outerDecay: {
+    default: 1,
+    min: 0,
+    max: 1,
+    placeholder: "x",
+    description: "Share of it left at the last outer step, falling linearly; 1: constant",
+  },
+  clipNorm: {
+    default: 0,
+    min: 0,
+    placeholder: "x",
+    description: "Largest norm of a meta-gradient; longer ones are scaled down; 0: no limit",
+  },
+  checkpointEvery: {
+    default: 50,
+    min: 1,
+    integer: true,
+    placeholder: "n",
+    description: "Outer steps between meta-validations, each followed by a checkpoint",
+  },
+  keepCheckpoints: {
+    default: 2,
+    min: 1,
+    integer: true,
+    placeholder: "n",
+    description: "Checkpoints kept besides the best",
+  },
+  validationSeeds: {
+    default: 4,
+    min: 1,
+    integer: true,
+    placeholder: "n",
+    description: "Unseen trainings of each task in a meta-validation",
+  },
+  patience: {
+    default: 20,
+    min: 1,
+    integer: true,
+    placeholder: "n",
+    description: "Outer steps in a row without one finite instance after which the run ends",
+  },
+  activations: {
+    default: "auto",
+    choices: ["auto", "stored", "recomputed"],
+    description:
+      "Keep a window's activations, or compute them again: more memory or more time, the same bits",
+  },
+  seed: { default: 0, min: 0, integer: true, placeholder: "n", description: "Seed" },
+} as const;
+
+/** A complete meta-training configuration. */
+export type MetaConfig = FieldValues<typeof META_FIELDS>;
+
+/** Shorthands that a configuration may be written with, and that version 1 had as fields. */
+export interface MetaConfigShorthands {
+  /** `schedule: constant:N`. */
+  readonly horizon?: number;
+  /** `truncation` of the estimator. */
+  readonly truncation?: number;
+  /** `same`: objective `train`; `fresh`: objective `fresh`. */
+  readonly metaLossBatch?: "same" | "fresh";
+  readonly version?: number;
 }
 
 /** A configuration as written: what is missing takes its default. */
-export type MetaConfigInput = Partial<MetaConfig> & Pick<MetaConfig, "tasks">;
-
-const count = z.int().min(1);
-
-const schema = z.strictObject({
-  tasks: z.array(z.string().min(1)).min(1),
-  learned: z.string().default(META_DEFAULTS.learned),
-  init: z.string().min(1).exactOptional(),
-  regularizer: z.string().default(META_DEFAULTS.regularizer),
-  outerSteps: count.default(META_DEFAULTS.outerSteps),
-  horizon: count.default(META_DEFAULTS.horizon),
-  truncation: count.default(META_DEFAULTS.truncation),
-  instances: count.default(META_DEFAULTS.instances),
-  metaLossBatch: z.enum(["same", "fresh"]).default(META_DEFAULTS.metaLossBatch),
-  outerOptimizer: z.string().default(META_DEFAULTS.outerOptimizer),
-  outerLearningRate: z.number().positive().default(META_DEFAULTS.outerLearningRate),
-  outerDecay: z.number().min(0).max(1).default(META_DEFAULTS.outerDecay),
-  clipNorm: z.number().min(0).default(META_DEFAULTS.clipNorm),
-  checkpointEvery: count.default(META_DEFAULTS.checkpointEvery),
-  keepCheckpoints: count.default(META_DEFAULTS.keepCheckpoints),
-  validationSeeds: count.default(META_DEFAULTS.validationSeeds),
-  patience: count.default(META_DEFAULTS.patience),
-  activations: z.enum(["auto", "stored", "recomputed"]).default(META_DEFAULTS.activations),
-  seed: z.int().min(0).default(META_DEFAULTS.seed),
-});
+export type MetaConfigInput = {
+  readonly [N in keyof MetaConfig]?: MetaConfig[N] | undefined;
+} & MetaConfigShorthands;
 
 /**
- * Checks a configuration and fills in the defaults.
+ * Checks a configuration and fills in the defaults; takes any earlier version.
  *
  * @param source what to call it in messages: the file it came from
  * @throws {LowlandError} E_CONFIG, naming the first field that cannot be
  */
 export function resolveMetaConfig(input: unknown, source = "configuration"): MetaConfig {
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const where = issue.path.join(".");
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new LowlandError("E_CONFIG", `${source} is no configuration; write fields and values`);
+  }
+  const { version = META_CONFIG_VERSION } = input as MetaConfigShorthands;
+  if (!(Number.isSafeInteger(version) && version >= 1 && version <= META_CONFIG_VERSION)) {
     throw new LowlandError(
       "E_CONFIG",
-      `${source}${where && `, ${where}`}: ${issue.message}; fields are ${Object.keys(schema.shape).join(", ")}`,
+      `${source} has version ${version}, this program knows up to ${META_CONFIG_VERSION}; use a newer Lowland`,
     );
   }
-  const config: MetaConfig = parsed.data;
-  if (config.horizon % config.truncation !== 0) {
-    const next = Math.ceil(config.horizon / config.truncation) * config.truncation;
-    throw new LowlandError(
-      "E_CONFIG",
-      `${source}: horizon ${config.horizon} is no multiple of truncation ${config.truncation}; use horizon ${next}`,
-    );
-  }
+  const config = resolveFields(withoutShorthands(input as MetaConfigInput, source), META_FIELDS, source);
+  refuseRaggedWindows(config, source);
   return config;
+}
+
+/** The fields a configuration's shorthands stand for, in their place. */
+function withoutShorthands(input: MetaConfigInput, source: string): Record<string, unknown> {
+  const { horizon, truncation, metaLossBatch, version: _version, ...fields } = input;
+  const given: Record<string, unknown> = { ...fields };
+  const conflict = (field: string, shorthand: string): never => {
+    throw new LowlandError("E_CONFIG", `${source} has both ${field} and ${shorthand}; keep one`);
+  };
+  if (horizon !== undefined) {
+    if (fields.schedule !== undefined) conflict("schedule", "horizon");
+    given.schedule = `constant:${horizon}`;
+  }
+  if (truncation !== undefined) {
+    const text = fields.estimator ?? "bptt";
+    const { name, settings } = parseSpec(text);
+    if ("truncation" in settings) conflict("estimator with truncation", "truncation");
+    given.estimator = `${text}${Object.keys(settings).length > 0 ? "," : ":"}truncation=${truncation}`;
+    if (name === "es" || name === "full-bptt")
+      conflict(`estimator ${name}, which runs whole trainings,`, "truncation");
+  }
+  if (metaLossBatch !== undefined) {
+    if (fields.objective !== undefined) conflict("objective", "metaLossBatch");
+    given.objective = metaLossBatch === "same" ? "train" : metaLossBatch;
+  }
+  return given;
+}
+
+/** Throws where constant trainings do not divide into windows of backpropagation. */
+function refuseRaggedWindows({ estimator, schedule }: MetaConfig, source: string): void {
+  const horizon = Number(/^constant:(\d+)$/.exec(schedule)?.[1]);
+  const { name, settings } = parseSpec(estimator);
+  const truncation = Number(settings.truncation ?? 20);
+  if (name !== "bptt" || !(horizon > 0) || !(truncation > 0) || horizon % truncation === 0) return;
+  const next = Math.ceil(horizon / truncation) * truncation;
+  throw new LowlandError(
+    "E_CONFIG",
+    `${source}: horizon ${horizon} is no multiple of truncation ${truncation}; use horizon ${next}`,
+  );
 }

@@ -1,28 +1,56 @@
-import type { Key } from "../random/key.ts";
-import type { Instance, ValidationResult, WindowResult } from "./instance.ts";
-import type { WindowRunner } from "./window.ts";
+import { type DrawSource, drawNext } from "./draws.ts";
+import { type InnerProblem, openSamples } from "./rollout.ts";
+import type { Estimate, Estimator, Instance, ScheduleState } from "./types.ts";
+import { type ValidationRequest, type ValidationResult, validate } from "./validate.ts";
 
-/** A validation run to do. */
-export interface ValidationRequest {
-  readonly task: number;
-  readonly key: Key;
-  readonly steps: number;
-}
-
-/** Where windows and validations run. Results come in the order of the requests, whoever did the work. */
+/** Where estimates and validations run. Results come in the order of the requests, whoever did the work. */
 export interface Executor {
-  windows(metaParams: Float32Array, instances: readonly Instance[]): Promise<WindowResult[]>;
+  estimates(
+    metaParams: Float32Array,
+    instances: readonly Instance[],
+    schedule: ScheduleState,
+  ): Promise<Estimate[]>;
   validations(metaParams: Float32Array, requests: readonly ValidationRequest[]): Promise<ValidationResult[]>;
   close(): Promise<void>;
 }
 
-/** Runs everything in this thread. */
-export function inlineExecutor(runner: WindowRunner): Executor {
+/** Does the work of meta-training in this thread: pure functions with buffers kept between calls. */
+export interface MetaWorker {
+  estimate(metaParams: Float32Array, instance: Instance, schedule: ScheduleState): Estimate;
+  validate(metaParams: Float32Array, request: ValidationRequest): ValidationResult;
+  close(): void;
+}
+
+/** What a worker is opened with, as built objects. */
+export interface MetaWork {
+  readonly problem: InnerProblem;
+  readonly estimator: Estimator;
+  readonly source: DrawSource;
+}
+
+/** Opens a worker in this thread. */
+export function openWorker({ problem, estimator, source }: MetaWork): MetaWorker {
+  const samples = openSamples(problem);
+  const opened = estimator.open(problem);
   return {
-    windows: async (metaParams, instances) =>
-      instances.map((instance) => runner.window(metaParams, instance)),
+    estimate: (metaParams, instance, state) =>
+      opened.estimate(metaParams, instance, {
+        stage: source.schedule.stage(state),
+        next: (index, number) => drawNext(source, state, index, number),
+      }),
+    validate: (metaParams, request) => validate(problem, samples, metaParams, request),
+    close: () => opened.close(),
+  };
+}
+
+/** Runs everything in this thread. */
+export function inlineExecutor(work: MetaWork): Executor {
+  const worker = openWorker(work);
+  return {
+    estimates: async (metaParams, instances, schedule) =>
+      instances.map((instance) => worker.estimate(metaParams, instance, schedule)),
     validations: async (metaParams, requests) =>
-      requests.map((request) => runner.validate(metaParams, request)),
-    close: async () => runner.close(),
+      requests.map((request) => worker.validate(metaParams, request)),
+    close: async () => worker.close(),
   };
 }

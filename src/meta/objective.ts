@@ -1,4 +1,4 @@
-import { specEntry, type SpecRegistry } from "../spec.ts";
+import { type SpecRegistry, specEntry } from "../spec.ts";
 
 /** Minibatches that the terms of a meta-objective are taken on. */
 export type MetaBatches = "train" | "fresh" | "meta-validation";

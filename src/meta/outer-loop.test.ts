@@ -3,13 +3,18 @@ import { lstm } from "../learned/lstm.ts";
 import { adam } from "../optimizers/first-order.ts";
 import { foldIn, key, normal, split } from "../random/key.ts";
 import { noRegularizer } from "../regularizers/registry.ts";
+import { buildSpec } from "../spec.ts";
 import { defineTask } from "../tasks/define.ts";
+import { familyOf } from "../tasks/family.ts";
 import type { Task } from "../tasks/types.ts";
-import { type MetaConfigInput, resolveMetaConfig } from "./config.ts";
+import { outerOptimizerOf } from "./build.ts";
+import { type MetaConfig, type MetaConfigInput, resolveMetaConfig } from "./config.ts";
+import { estimators } from "./estimators/registry.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
-import type { WindowResult } from "./instance.ts";
-import { initialState, metaTrain, type OuterStepRecord } from "./outer-loop.ts";
-import { openWindowRunner } from "./window.ts";
+import { metaObjectives } from "./objective.ts";
+import { initialState, type MetaTraining, metaTrain, type OuterStepRecord } from "./outer-loop.ts";
+import { buildSchedule } from "./schedules/registry.ts";
+import type { Estimate } from "./types.ts";
 
 const learned = lstm({ hidden: 4 });
 
@@ -45,37 +50,53 @@ function configOf(changes: Partial<MetaConfigInput> = {}) {
   });
 }
 
-function executorOf(tasks: readonly Task[] = [bowl()]): Executor {
-  return inlineExecutor(
-    openWindowRunner({
-      tasks,
+function trainingOf(config: MetaConfig, tasks: readonly Task[] = [bowl()]): MetaTraining {
+  const estimator = buildSpec(config.estimator, "estimator", estimators);
+  const { seed, instances } = config;
+  return {
+    config,
+    estimator,
+    outerOptimizer: outerOptimizerOf(config),
+    problem: {
+      families: tasks.map(familyOf),
       learned,
       regularizer: noRegularizer.apply,
-      truncation: 4,
-      metaLossBatch: "same",
-    }),
-  );
+      objective: buildSpec(config.objective, "objective", metaObjectives),
+    },
+    source: {
+      seed,
+      instances,
+      families: tasks.length,
+      schedule: buildSchedule(config.schedule),
+      window: estimator.window,
+    },
+  };
 }
 
 /** An executor whose results can be changed before they are used. */
-function altered(change: (result: WindowResult, window: number, instance: number) => WindowResult): Executor {
-  const executor = executorOf();
-  let window = 0;
+function altered(
+  training: MetaTraining,
+  change: (result: Estimate, step: number, instance: number) => Estimate,
+): Executor {
+  const executor = inlineExecutor(training);
+  let step = 0;
   return {
     ...executor,
-    async windows(metaParams, instances) {
-      const results = await executor.windows(metaParams, instances);
-      window++;
-      return results.map((result, i) => change(result, window, i));
+    async estimates(...request) {
+      const results = await executor.estimates(...request);
+      step++;
+      return results.map((result, i) => change(result, step, i));
     },
   };
 }
 
 describe("metaTrain", () => {
   it("lowers the meta-loss of a bowl, and the validation loss of unseen runs", async () => {
-    const config = configOf({ outerSteps: 150, horizon: 40, checkpointEvery: 50, outerLearningRate: 0.01 });
+    const training = trainingOf(
+      configOf({ outerSteps: 150, horizon: 40, checkpointEvery: 50, outerLearningRate: 0.01 }),
+    );
     const records: OuterStepRecord[] = [];
-    await metaTrain(config, executorOf(), initialState(config, learned), {
+    await metaTrain(training, inlineExecutor(training), initialState(training), {
       onStep: (r) => void records.push(r),
     });
     const mean = (from: number, to: number): number =>
@@ -88,13 +109,13 @@ describe("metaTrain", () => {
   });
 
   it("updates φ by Adam on the mean meta-gradient of the instances", async () => {
-    const config = configOf({ outerSteps: 1, outerLearningRate: 0.02 });
+    const training = trainingOf(configOf({ outerSteps: 1, outerLearningRate: 0.02 }));
     const gradients: Float32Array[] = [];
-    const start = initialState(config, learned);
+    const start = initialState(training);
     const end = await metaTrain(
-      config,
-      altered((result) => {
-        gradients.push(result.metaGradient);
+      training,
+      altered(training, (result) => {
+        gradients.push(result.gradient);
         return result;
       }),
       start,
@@ -108,10 +129,10 @@ describe("metaTrain", () => {
   });
 
   it("clips the norm of the mean, not of its parts", async () => {
-    const config = configOf({ outerSteps: 1, clipNorm: 1e-3 });
-    const start = initialState(config, learned);
+    const training = trainingOf(configOf({ outerSteps: 1, clipNorm: 1e-3 }));
+    const start = initialState(training);
     let record: OuterStepRecord | undefined;
-    const end = await metaTrain(config, executorOf(), start, {
+    const end = await metaTrain(training, inlineExecutor(training), start, {
       onStep: (r) => {
         record = r;
       },
@@ -123,11 +144,11 @@ describe("metaTrain", () => {
 
   it("takes the outer optimizer of the configuration, at a rate that falls linearly", async () => {
     const settings = { outerLearningRate: 0.01, outerDecay: 0.25, outerSteps: 3, instances: 1 };
-    const momenta = configOf({ ...settings, outerOptimizer: "momentum:momentum=0.5" });
-    const start = initialState(momenta, learned);
+    const momenta = trainingOf(configOf({ ...settings, outerOptimizer: "momentum:momentum=0.5" }));
+    const start = initialState(momenta);
     const gradients: Float32Array[] = [];
-    const executor = altered((result) => {
-      gradients.push(result.metaGradient);
+    const executor = altered(momenta, (result) => {
+      gradients.push(result.gradient);
       return result;
     });
     const end = await metaTrain(momenta, executor, start);
@@ -142,51 +163,56 @@ describe("metaTrain", () => {
     });
     expect(gradients).toHaveLength(3);
     for (const [i, x] of end.metaParams.entries()) expect(x).toBeCloseTo(expected[i]!, 4);
-    const doubled = { ...momenta, outerOptimizer: "momentum:lr=1" };
-    expect(() => initialState(doubled, learned)).toThrow(
-      /holds a learning rate; give it as outerLearningRate/,
-    );
+    const doubled = { ...momenta.config, outerOptimizer: "momentum:lr=1" };
+    expect(() => outerOptimizerOf(doubled)).toThrow(/holds a learning rate; give it as outerLearningRate/);
   });
 
-  it("starts runs anew at the horizon, tasks in turn, every one with a key of its own", async () => {
-    const config = configOf({ tasks: ["a", "b", "c"], instances: 2, outerSteps: 6 });
-    const seen: { task: number; step: number; key: string }[] = [];
-    const executor = executorOf([bowl("a"), bowl("b"), bowl("c")]);
+  it("staggers its instances, and draws tasks in turn, every training with a key of its own", async () => {
+    const training = trainingOf(configOf({ tasks: ["a", "b", "c"], instances: 2, outerSteps: 6 }), [
+      bowl("a"),
+      bowl("b"),
+      bowl("c"),
+    ]);
+    const seen: { task: number; phase: number; key: string }[] = [];
+    const executor = inlineExecutor(training);
     await metaTrain(
-      config,
+      training,
       {
         ...executor,
-        windows(metaParams, instances) {
-          seen.push(...instances.map(({ task, step, key }) => ({ task, step, key: `${key.hi} ${key.lo}` })));
-          return executor.windows(metaParams, instances);
+        estimates(metaParams, instances, schedule) {
+          for (const { draw, runs } of instances) {
+            const { task, key, start } = draw;
+            seen.push({ task, phase: start + (runs[0]?.step ?? 0), key: `${key.hi} ${key.lo}` });
+          }
+          return executor.estimates(metaParams, instances, schedule);
         },
       },
-      initialState(config, learned),
+      initialState(training),
     );
-    expect(seen.map(({ task }) => task)).toEqual([0, 1, 0, 1, 2, 0, 2, 0, 1, 2, 1, 2]);
-    expect(seen.map(({ step }) => step)).toEqual([0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4]);
-    expect(new Set(seen.map(({ key }) => key)).size).toBe(6);
+    expect(seen.map(({ task }) => task)).toEqual([0, 1, 0, 0, 2, 0, 2, 2, 1, 2, 1, 1]);
+    expect(seen.map(({ phase }) => phase)).toEqual([0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4, 0]);
+    expect(new Set(seen.map(({ key }) => key)).size).toBe(7);
   });
 
   it("validates on runs that no instance ever trained, the same ones every time", async () => {
-    const config = configOf({ outerSteps: 6, checkpointEvery: 3 });
-    const executor = executorOf();
+    const training = trainingOf(configOf({ outerSteps: 6, checkpointEvery: 3 }));
+    const executor = inlineExecutor(training);
     const validated: string[][] = [];
     const trained = new Set<string>();
     await metaTrain(
-      config,
+      training,
       {
         ...executor,
-        windows(metaParams, instances) {
-          for (const { key } of instances) trained.add(`${key.hi} ${key.lo}`);
-          return executor.windows(metaParams, instances);
+        estimates(metaParams, instances, schedule) {
+          for (const { draw } of instances) trained.add(`${draw.key.hi} ${draw.key.lo}`);
+          return executor.estimates(metaParams, instances, schedule);
         },
         validations(metaParams, requests) {
           validated.push(requests.map(({ key }) => `${key.hi} ${key.lo}`));
           return executor.validations(metaParams, requests);
         },
       },
-      initialState(config, learned),
+      initialState(training),
     );
     expect(validated).toHaveLength(2);
     expect(validated[0]).toEqual(validated[1]);
@@ -194,14 +220,14 @@ describe("metaTrain", () => {
   });
 
   it("leaves a diverged window out, counts it, and draws its instance anew", async () => {
-    const config = configOf({ outerSteps: 2, horizon: 16 });
+    const training = trainingOf(configOf({ outerSteps: 2, horizon: 16 }));
     const records: OuterStepRecord[] = [];
-    const start = initialState(config, learned);
+    const start = initialState(training);
     const end = await metaTrain(
-      config,
-      altered((result, window, instance) =>
+      training,
+      altered(training, (result, window, instance) =>
         window === 1 && instance === 0
-          ? { ...result, diverged: true, metaGradient: result.metaGradient.map(() => NaN) }
+          ? { ...result, diverged: true, gradient: result.gradient.map(() => NaN) }
           : result,
       ),
       start,
@@ -209,18 +235,18 @@ describe("metaTrain", () => {
     );
     expect(end.diverged).toBe(1);
     expect(records.map(({ diverged }) => diverged)).toEqual([1, 0]);
-    expect(end.instances[0]!.key).toEqual(foldIn(split(key(0), 3)[1], 2));
-    expect(end.instances[1]!.key).toEqual(start.instances[1]!.key);
+    expect(end.instances[0]!.draw.key).toEqual(foldIn(foldIn(split(key(0), 3)[1], 0), 1));
+    expect(end.instances[1]).toMatchObject({ number: 1, runs: [] });
     expect(end.metaParams.every(Number.isFinite)).toBe(true);
     expect(end.outer.step).toBe(2);
   });
 
   it("makes no update that would leave the finite numbers", async () => {
-    const config = configOf({ outerSteps: 3, patience: 10 });
-    const start = initialState(config, learned);
+    const training = trainingOf(configOf({ outerSteps: 3, patience: 10 }));
+    const start = initialState(training);
     const end = await metaTrain(
-      config,
-      altered((result) => ({ ...result, metaGradient: result.metaGradient.map(() => 3e38) })),
+      training,
+      altered(training, (result) => ({ ...result, gradient: result.gradient.map(() => 3e38) })),
       start,
     );
     expect(end.metaParams).toEqual(start.metaParams);
@@ -229,22 +255,22 @@ describe("metaTrain", () => {
   });
 
   it("gives up after `patience` outer steps without anything finite, naming step, task and seed", async () => {
-    const config = configOf({ outerSteps: 50, patience: 4, seed: 9 });
+    const training = trainingOf(configOf({ outerSteps: 50, patience: 4, seed: 9 }));
     const run = metaTrain(
-      config,
-      altered((result) => ({ ...result, diverged: true })),
-      initialState(config, learned),
+      training,
+      altered(training, (result) => ({ ...result, diverged: true })),
+      initialState(training),
     );
     await expect(run).rejects.toMatchObject({
       code: "E_DIVERGED",
-      message: expect.stringMatching(/last 4 outer steps, up to 4 \(task bowl, inner step 4, seed 9/),
+      message: expect.stringMatching(/last 4 outer steps, up to 4 \(task bowl, inner step 0, seed 9/),
     });
   });
 
   it("stops between two outer steps when the signal is raised", async () => {
-    const config = configOf({ outerSteps: 100 });
+    const training = trainingOf(configOf({ outerSteps: 100 }));
     const controller = new AbortController();
-    const end = await metaTrain(config, executorOf(), initialState(config, learned), {
+    const end = await metaTrain(training, inlineExecutor(training), initialState(training), {
       signal: controller.signal,
       onStep: ({ outerStep }) => {
         if (outerStep === 2) controller.abort();
@@ -259,18 +285,34 @@ describe("resolveMetaConfig", () => {
     expect(resolveMetaConfig({ tasks: ["mnist/mlp"] })).toMatchObject({
       learned: "lstm",
       regularizer: "none",
-      horizon: 100,
-      truncation: 20,
+      estimator: "bptt:truncation=20",
+      schedule: "constant:100",
+      objective: "train",
       instances: 2,
       outerOptimizer: "soap:b2=0.98",
       outerLearningRate: 3e-3,
     });
   });
 
+  it("takes configurations of version 1: horizon, truncation and metaLossBatch name schedule, estimator and objective", () => {
+    const old = { tasks: ["a"], horizon: 60, truncation: 30, metaLossBatch: "fresh", activations: "auto" };
+    expect(resolveMetaConfig(old)).toMatchObject({
+      schedule: "constant:60",
+      estimator: "bptt:truncation=30",
+      objective: "fresh",
+    });
+    expect(
+      resolveMetaConfig({ tasks: ["a"], metaLossBatch: "same", truncation: 10, estimator: "pes:sigma=0.1" }),
+    ).toMatchObject({
+      estimator: "pes:sigma=0.1,truncation=10",
+      objective: "train",
+    });
+  });
+
   it.each([
     [{}, /tasks/],
     [{ tasks: [] }, /tasks/],
-    [{ tasks: ["a"], outerStps: 3 }, /outerStps.*fields are tasks, learned/],
+    [{ tasks: ["a"], outerStps: 3 }, /unknown field "outerStps"; did you mean "outerSteps"/],
     [{ tasks: ["a"], outerSteps: 0 }, /outerSteps/],
     [{ tasks: ["a"], outerSteps: 1.5 }, /outerSteps/],
     [{ tasks: ["a"], outerLearningRate: NaN }, /outerLearningRate/],
@@ -278,6 +320,13 @@ describe("resolveMetaConfig", () => {
       { tasks: ["a"], horizon: 33, truncation: 10 },
       /horizon 33 is no multiple of truncation 10; use horizon 40/,
     ],
+    [{ tasks: ["a"], horizon: 10, schedule: "constant:20" }, /both schedule and horizon; keep one/],
+    [{ tasks: ["a"], estimator: "es", truncation: 5 }, /runs whole trainings/],
+    [
+      { tasks: ["a"], imitationShare: [0.1, 2] },
+      /imitationShare: \[0.1,2\] is not a list of numbers ≥ 0 ≤ 1/,
+    ],
+    [{ tasks: ["a"], version: 3 }, /version 3, this program knows up to 2/],
     ["text", /configuration/],
   ])("refuses %j", (input, message) => {
     expect(() => resolveMetaConfig(input)).toThrow(expect.objectContaining({ code: "E_CONFIG" }));

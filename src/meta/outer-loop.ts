@@ -1,13 +1,18 @@
 import { LowlandError } from "../errors.ts";
-import { allFinite, norm, scale } from "../kernels/vector.ts";
-import type { LearnedOptimizer } from "../learned/types.ts";
+import { allFinite, axpy, norm, scale } from "../kernels/vector.ts";
 import { copyState } from "../optimizers/define.ts";
-import type { OptimizerState } from "../optimizers/types.ts";
-import { foldIn, key, keyToString, split } from "../random/key.ts";
+import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
+import { foldIn, keyToString } from "../random/key.ts";
 import type { MetaConfig } from "./config.ts";
-import type { Executor } from "./executor.ts";
-import type { Instance, WindowResult } from "./instance.ts";
-import { outerOptimizerOf } from "./setup.ts";
+import { drawAll, drawNext, streams } from "./draws.ts";
+import type { Executor, MetaWork } from "./executor.ts";
+import type { Estimate, Instance, ScheduleState } from "./types.ts";
+
+/** A meta-training run as built objects: what its configuration names, resolved once. */
+export interface MetaTraining extends MetaWork {
+  readonly config: MetaConfig;
+  readonly outerOptimizer: Optimizer;
+}
 
 /** Everything meta-training goes on from: what a checkpoint holds. */
 export interface TrainerState {
@@ -18,47 +23,45 @@ export interface TrainerState {
   /** State of the outer optimizer: updates made, and its vectors. */
   readonly outer: Readonly<OptimizerState>;
   readonly instances: readonly Instance[];
-  /** Instances drawn so far. */
-  readonly drawn: number;
-  /** Windows thrown away because something in them was not finite. */
+  readonly schedule: ScheduleState;
+  /** Whether the schedule has ended the run. */
+  readonly stopped: boolean;
+  /** Estimates thrown away because something in them was not finite. */
   readonly diverged: number;
-  /** Outer steps in a row without a usable window. */
+  /** Outer steps in a row without a usable estimate. */
   readonly fruitless: number;
-  /** Gradients of optimizees evaluated so far, validation aside. */
+  /** Gradients of optimizees and inner steps so far, validation aside. */
   readonly gradientEvaluations: number;
-  /** Best meta-validation so far. */
-  readonly best: { readonly outerStep: number; readonly loss: number } | undefined;
+  readonly innerSteps: number;
+  /** Best meta-validation of the schedule's stage so far, and its φ where a stage may go back to it. */
+  readonly best:
+    | { readonly outerStep: number; readonly loss: number; readonly metaParams?: Float32Array }
+    | undefined;
 }
 
 /** What is recorded of one outer step. */
 export interface OuterStepRecord {
   readonly outerStep: number;
-  /** Mean over instances and points of the window of the regularized loss. */
+  /** Mean over instances and points of the terms of the meta-objective. */
   readonly metaLoss: number;
   /** The same of the plain loss. */
   readonly loss: number;
   readonly metaGradientNorm: number;
-  /** Inner step the instances reached. */
+  /** Inner step the first instance reached, counted from where its horizon starts. */
   readonly innerStep: number;
-  /** Windows thrown away in this step. */
+  /** Horizon of its training. */
+  readonly horizon: number;
+  /** Estimates thrown away in this step. */
   readonly diverged: number;
   /** Present after a meta-validation. */
-  readonly validation?: {
-    readonly loss: number;
-    readonly accuracy?: number;
-    readonly meanLoss: number;
-    readonly best: boolean;
-  };
+  readonly validation?: Validation & { readonly best: boolean };
 }
 
-/** The run's random streams. */
-function streams(seed: number): {
-  init: ReturnType<typeof key>;
-  instances: ReturnType<typeof key>;
-  validation: ReturnType<typeof key>;
-} {
-  const [init, instances, validation] = split(key(seed), 3);
-  return { init, instances, validation };
+interface Validation {
+  readonly loss: number;
+  readonly meanLoss: number;
+  readonly accuracy?: number;
+  readonly horizon: number;
 }
 
 /**
@@ -67,54 +70,44 @@ function streams(seed: number): {
  * @param init φ to start from; drawn from the seed if not given
  */
 export function initialState(
-  config: MetaConfig,
-  learned: LearnedOptimizer,
+  { config, problem, source, outerOptimizer }: MetaTraining,
   init?: Float32Array,
 ): TrainerState {
+  const { learned } = problem;
   const metaParams = new Float32Array(learned.layout.size);
   if (init === undefined) learned.init(streams(config.seed).init, metaParams);
   else metaParams.set(init);
+  const schedule = source.schedule.initial();
   return {
     outerStep: 0,
     metaParams,
-    outer: copyState(outerOptimizerOf(config).init(learned.layout)),
-    instances: Array.from({ length: config.instances }, (_, i) => drawInstance(config, i)),
-    drawn: config.instances,
+    outer: copyState(outerOptimizer.init(learned.layout)),
+    instances: drawAll(source, schedule, () => 0),
+    schedule,
+    stopped: false,
     diverged: 0,
     fruitless: 0,
     gradientEvaluations: 0,
+    innerSteps: 0,
     best: undefined,
   };
 }
 
-/** The `number`-th instance of a run: tasks in turn, every one with a key of its own. */
-function drawInstance(config: MetaConfig, number: number): Instance {
-  return {
-    task: number % config.tasks.length,
-    key: foldIn(streams(config.seed).instances, number),
-    step: 0,
-  };
-}
-
 /**
- * Meta-training by truncated backpropagation: at every outer step one window of each instance, a step of the outer optimizer
- * along the mean meta-gradient, and every `checkpointEvery` steps a meta-validation on unseen runs.
+ * Meta-training: at every outer step an estimate of the meta-gradient from each instance, a step of the outer optimizer
+ * along their mean, and every `checkpointEvery` steps a meta-validation on unseen trainings, from which the schedule
+ * decides how to go on.
  *
- * A window with anything not finite in it is left out of the mean, counted, and its instance drawn anew; an
- * update that would make φ not finite is not made.
+ * An estimate with anything not finite in it is left out of the mean, counted, and its instance drawn anew; an update
+ * that would make φ not finite is not made.
  *
- * @param state where to start; see `initialState`
- * @param onStep called after every outer step with the new state; a checkpoint is due where `record.validation` is set
- * @returns the last state
- * @throws {LowlandError} E_DIVERGED after `patience` outer steps in a row without a usable window
+ * @throws {LowlandError} E_DIVERGED after `patience` outer steps in a row without a usable estimate
  * @example
- * const config = resolveMetaConfig({ tasks: ["synthetic-digits/mlp"], regularizer: "sam:rho=0.05" });
- * const executor = await openExecutor(config, { threads: 2 });
- * const state = await metaTrain(config, executor, initialState(config, lstm()));
- * await executor.close(); // `runMetaTraining` does all this in a run directory
+ * const training = await buildMetaTraining(resolveMetaConfig({ tasks: ["synthetic-digits/mlp"], regularizer: "sam" }));
+ * const state = await metaTrain(training, inlineExecutor(training), initialState(training));
  */
 export async function metaTrain(
-  config: MetaConfig,
+  training: MetaTraining,
   executor: Executor,
   state: TrainerState,
   {
@@ -126,123 +119,166 @@ export async function metaTrain(
   } = {},
 ): Promise<TrainerState> {
   let current = state;
-  while (current.outerStep < config.outerSteps && !signal?.aborted) {
-    const { next, record } = await outerStep(config, executor, current);
+  while (hasNext(training.config, current) && !signal?.aborted) {
+    const { next, record } = await outerStep(training, executor, current);
     current = next;
     await onStep?.(record, current);
   }
   return current;
 }
 
+/** Whether there is an outer step left to do. */
+export function hasNext({ outerSteps }: Pick<MetaConfig, "outerSteps">, state: TrainerState): boolean {
+  return state.outerStep < outerSteps && !state.stopped;
+}
+
 async function outerStep(
-  config: MetaConfig,
+  training: MetaTraining,
   executor: Executor,
-  state: TrainerState,
+  before: TrainerState,
 ): Promise<{ next: TrainerState; record: OuterStepRecord }> {
-  const results = await executor.windows(state.metaParams, state.instances);
-  const usable = results.filter((result) => !result.diverged);
-  const { metaParams, outer, metaGradientNorm } = update(config, state, usable);
-  const updated = outer !== state.outer;
-
-  let { drawn } = state;
-  const instances = results.map(({ diverged, instance }) =>
-    diverged || instance.step >= config.horizon ? drawInstance(config, drawn++) : instance,
-  );
-  const number = state.outerStep + 1;
-  const fruitless = updated ? 0 : state.fruitless + 1;
-  if (fruitless >= config.patience) {
-    const { task, key: instanceKey, step } = results[0]!.instance;
-    throw new LowlandError(
-      "E_DIVERGED",
-      `meta-training diverged: nothing finite in the last ${fruitless} outer steps, up to ${number} (task ${
-        config.tasks[task]
-      }, inner step ${step}, seed ${config.seed}, instance key ${keyToString(instanceKey)}); lower outerLearningRate, set clipNorm, or use a shorter truncation`,
-    );
-  }
-
+  const { config, source } = training;
+  const { schedule } = source;
+  const started = schedule.needsValidation?.(before.schedule)
+    ? judged(training, before, await validateAll(training, executor, before)).state
+    : before;
+  const { instances, metaParams } = started;
+  const estimates = await executor.estimates(metaParams, instances, started.schedule);
+  const usable = estimates.filter(({ diverged }) => !diverged);
+  const stepped = update(training, started, usable);
+  const number = started.outerStep + 1;
+  const fruitless = stepped.outer === started.outer ? started.fruitless + 1 : 0;
+  if (fruitless >= config.patience) throw divergence(config, number, fruitless, instances[0]!);
+  const sum = (of: (estimate: Estimate) => number): number =>
+    estimates.reduce((total, estimate) => total + of(estimate), 0);
+  const moved: TrainerState = {
+    ...started,
+    outerStep: number,
+    metaParams: stepped.metaParams,
+    outer: stepped.outer,
+    instances: estimates.map(({ diverged, done, instance }, i) => {
+      if (!diverged && !done) return instance;
+      // a diverged estimate counts for nothing, the trainings it went through included
+      const { index, number: last } = diverged ? instances[i]! : instance;
+      const draw = drawNext(source, started.schedule, index, last + 1);
+      return { index, number: last + 1, draw, runs: [], tensors: {} };
+    }),
+    diverged: started.diverged + estimates.length - usable.length,
+    fruitless,
+    gradientEvaluations: started.gradientEvaluations + sum((estimate) => estimate.gradientEvaluations),
+    innerSteps: started.innerSteps + sum((estimate) => estimate.innerSteps),
+  };
   const due = number % config.checkpointEvery === 0 || number === config.outerSteps;
-  const validation = due ? await validate(config, executor, metaParams) : undefined;
-  const isBest =
-    validation !== undefined &&
-    Number.isFinite(validation.loss) &&
-    !(validation.loss >= (state.best?.loss ?? Number.POSITIVE_INFINITY));
+  const validation = due ? await validateAll(training, executor, moved) : undefined;
+  const { state: next, best } =
+    validation === undefined ? { state: moved, best: false } : judged(training, moved, validation);
+  const [first] = estimates;
+  const { draw, runs } = first!.instance;
   return {
-    next: {
-      outerStep: number,
-      metaParams,
-      outer,
-      instances,
-      drawn,
-      diverged: state.diverged + results.length - usable.length,
-      fruitless,
-      gradientEvaluations: results.reduce(
-        (sum, result) => sum + result.gradientEvaluations,
-        state.gradientEvaluations,
-      ),
-      best: isBest ? { outerStep: number, loss: validation.loss } : state.best,
-    },
+    next,
     record: {
       outerStep: number,
-      metaLoss: meanOf(usable, (result) => result.metaLosses),
-      loss: meanOf(usable, (result) => result.losses),
-      metaGradientNorm,
-      innerStep: results[0]!.instance.step,
-      diverged: results.length - usable.length,
-      ...(validation && { validation: { ...validation, best: isBest } }),
+      metaLoss: average(usable.map(({ metaLoss }) => metaLoss)),
+      loss: average(usable.map(({ loss }) => loss)),
+      metaGradientNorm: stepped.metaGradientNorm,
+      innerStep: first!.done ? draw.horizon : draw.start + (runs[0]?.step ?? 0),
+      horizon: draw.horizon,
+      diverged: estimates.length - usable.length,
+      ...(validation && { validation: { ...validation, best } }),
     },
   };
 }
 
-/** One step of the outer optimizer on φ along the mean meta-gradient; the old φ where there is none or the new one is not finite. */
+/** One step of the outer optimizer on φ along the mean estimate; the old φ where there is none or the new one is not finite. */
 function update(
-  config: MetaConfig,
-  state: TrainerState,
-  usable: readonly WindowResult[],
+  { config, outerOptimizer }: MetaTraining,
+  { metaParams, outer, outerStep: done }: TrainerState,
+  usable: readonly Estimate[],
 ): Pick<TrainerState, "metaParams" | "outer"> & { metaGradientNorm: number } {
-  const { metaParams, outer } = state;
   const gradient = new Float32Array(metaParams.length);
-  for (const result of usable) {
-    for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i]! + result.metaGradient[i]!;
-  }
+  for (const estimate of usable) axpy(1, estimate.gradient, gradient);
   if (usable.length > 0) scale(1 / usable.length, gradient);
   const metaGradientNorm = norm(gradient);
   const unchanged = { metaParams, outer, metaGradientNorm };
   if (usable.length === 0) return unchanged;
-  const { clipNorm } = config;
+  const { clipNorm, outerDecay, outerSteps } = config;
   if (clipNorm > 0 && metaGradientNorm > clipNorm) scale(clipNorm / metaGradientNorm, gradient);
   const next = metaParams.slice();
   const nextOuter = copyState(outer);
-  outerOptimizerOf(config, state.outerStep).step(next, gradient, nextOuter);
+  const change = new Float32Array(next.length);
+  outerOptimizer.update(gradient, nextOuter, { params: metaParams }, change);
+  // the learning rate falls linearly to the share `outerDecay`
+  axpy(1 - (1 - outerDecay) * (done / outerSteps), change, next);
   if (![next, ...Object.values(nextOuter.vectors)].every(allFinite)) return unchanged;
   return { metaParams: next, outer: nextOuter, metaGradientNorm };
 }
 
-async function validate(
-  config: MetaConfig,
+/** What follows from a meta-validation: the best so far, and how the schedule goes on. */
+function judged(
+  training: MetaTraining,
+  state: TrainerState,
+  { loss }: Validation,
+): { state: TrainerState; best: boolean } {
+  const { schedule } = training.source;
+  const { outerStep: number, metaParams } = state;
+  const verdict = schedule.validated?.(state.schedule, loss);
+  if (verdict === undefined) {
+    const best = Number.isFinite(loss) && !(loss >= (state.best?.loss ?? Number.POSITIVE_INFINITY));
+    return { state: best ? { ...state, best: { outerStep: number, loss } } : state, best };
+  }
+  const best = verdict.best ? { outerStep: number, loss, metaParams } : state.best;
+  const judgedState = { ...state, schedule: verdict.state, best, stopped: verdict.stop ?? false };
+  if (!verdict.fromBest || verdict.stop) return { state: judgedState, best: verdict.best };
+  const { learned } = training.problem;
+  return {
+    best: verdict.best,
+    state: {
+      ...judgedState,
+      metaParams: best?.metaParams ?? metaParams,
+      outer: copyState(training.outerOptimizer.init(learned.layout)),
+      instances: drawAll(training.source, verdict.state, (index) => state.instances[index]!.number + 1),
+    },
+  };
+}
+
+async function validateAll(
+  { config, source }: MetaTraining,
   executor: Executor,
-  metaParams: Float32Array,
-): Promise<{ loss: number; accuracy?: number; meanLoss: number }> {
+  { metaParams, schedule }: TrainerState,
+): Promise<Validation> {
   const stream = streams(config.seed).validation;
+  const horizon = source.schedule.validationHorizon(schedule);
   const requests = config.tasks.flatMap((_, task) =>
     Array.from({ length: config.validationSeeds }, (__, seed) => ({
       task,
       key: foldIn(stream, seed),
-      steps: config.horizon,
+      steps: horizon,
     })),
   );
   const results = await executor.validations(metaParams, requests);
-  const accuracies = results.flatMap(({ accuracy }) => (accuracy === undefined ? [] : [accuracy]));
+  const accuracies = results.flatMap(({ metrics }) => metrics.accuracy ?? []);
   return {
     loss: average(results.map(({ loss }) => loss)),
     meanLoss: average(results.map(({ meanLoss }) => meanLoss)),
     ...(accuracies.length > 0 && { accuracy: average(accuracies) }),
+    horizon,
   };
+}
+
+function divergence(
+  { tasks, seed }: MetaConfig,
+  outerStep: number,
+  fruitless: number,
+  { draw, runs }: Instance,
+): LowlandError {
+  return new LowlandError(
+    "E_DIVERGED",
+    `meta-training diverged: nothing finite in the last ${fruitless} outer steps, up to ${outerStep} (task ${
+      tasks[draw.task]
+    }, inner step ${runs[0]?.step ?? 0}, seed ${seed}, instance key ${keyToString(draw.key)}); lower outerLearningRate, set clipNorm, or use shorter windows`,
+  );
 }
 
 function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function meanOf(results: readonly WindowResult[], of: (result: WindowResult) => Float64Array): number {
-  return average(results.map((result) => average([...of(result)])));
 }

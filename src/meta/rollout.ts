@@ -189,7 +189,10 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
       sample.task.init(keys.init, buffers.params);
       const fresh = openArena();
       try {
-        setVectors(buffers.state, optimizer.init(buffers.state.layout, { horizon: draw.horizon, arena: fresh }).vectors);
+        setVectors(
+          buffers.state,
+          optimizer.init(buffers.state.layout, { horizon: draw.horizon, arena: fresh }).vectors,
+        );
       } finally {
         fresh.close();
       }
@@ -223,14 +226,19 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
         params: params.slice(),
         optimizer: copies(state),
         ...(teaching !== undefined && { teacher: copies(teaching) }),
-        ...(known !== undefined && { known: { loss: known.loss, gradient: known.gradient.slice() as Float32Array } }),
+        ...(known !== undefined && {
+          known: { loss: known.loss, gradient: known.gradient.slice() as Float32Array },
+        }),
       };
     },
 
     evaluate() {
       if (known === undefined) {
         const { params, gradient } = buffers;
-        known = { loss: sample.plain.lossAndGradient(params, foldIn(keys.batches, step), gradient), gradient };
+        known = {
+          loss: sample.plain.lossAndGradient(params, foldIn(keys.batches, step), gradient),
+          gradient,
+        };
       }
       loss = known.loss;
       return loss;

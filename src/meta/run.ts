@@ -3,16 +3,27 @@ import type { StoreOptions } from "../data/datasets.ts";
 import { changedIn } from "../data/fingerprints.ts";
 import { LowlandError } from "../errors.ts";
 import { kernels } from "../kernels/module.ts";
+import { moduleFingerprint } from "../module.ts";
 import { formatCard } from "../runs/card.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { describeRun, RunDirectory, type RunMeta } from "../runs/run-directory.ts";
 import { EventWriter } from "../runs/tensorboard.ts";
+import { lowlandVersion } from "../runs/version.ts";
 import { fingerprintsOf } from "../tasks/load.ts";
-import { decodeCheckpoint, encodeCheckpoint, readInit } from "./checkpoint.ts";
-import { type MetaConfig, resolveMetaConfig } from "./config.ts";
-import { initialState, metaTrain, type OuterStepRecord, type TrainerState } from "./outer-loop.ts";
-import { learnedOf } from "./setup.ts";
+import { buildMetaTraining, buildParts, modulesOf } from "./build.ts";
+import { type CheckpointOwner, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import { META_CONFIG_VERSION, type MetaConfig, resolveMetaConfig } from "./config.ts";
+import type { Executor } from "./executor.ts";
+import {
+  hasNext,
+  initialState,
+  type MetaTraining,
+  metaTrain,
+  type OuterStepRecord,
+  type TrainerState,
+} from "./outer-loop.ts";
 import { openExecutor } from "./threads.ts";
+import { readInit } from "./weights.ts";
 
 /** One line of a run's metrics: the outer step and the seconds since the run began, pauses left out. */
 export type MetaMetrics = OuterStepRecord & { readonly seconds: number };
@@ -55,39 +66,55 @@ export async function runMetaTraining(
   config: MetaConfig,
   { threads = 1, resume = false, force = false, command = [], onStep, signal, ...store }: MetaRunOptions = {},
 ): Promise<MetaRunResult> {
-  const executor = await openExecutor(config, { threads, ...store });
+  const training = await buildMetaTraining(config, store);
   try {
-    const run = resume
-      ? reopen(directory, config)
-      : RunDirectory.create(directory, {
-          meta: describeRun({
-            ...madeWith(config),
-            command,
-            seed: config.seed,
-            started: new Date().toISOString(),
-          }),
-          config,
-          force,
-        });
+    const init = resume ? undefined : await readInit(config, training.problem.learned);
+    const executor = await openExecutor(training, { threads, ...store });
     try {
-      return await trainIn(run, config, executor, { onStep, signal });
+      const run = resume
+        ? reopen(directory, config, store)
+        : RunDirectory.create(directory, {
+            meta: describeRun({
+              ...madeWith(config, store),
+              command,
+              seed: config.seed,
+              started: new Date().toISOString(),
+            }),
+            config: { version: META_CONFIG_VERSION, ...config },
+            force,
+          });
+      try {
+        return await trainIn(run, training, executor, { init, onStep, signal });
+      } finally {
+        run.close();
+      }
     } finally {
-      run.close();
+      await executor.close();
     }
   } finally {
-    await executor.close();
+    training.close();
   }
 }
 
 async function trainIn(
   run: RunDirectory,
-  config: MetaConfig,
-  executor: Awaited<ReturnType<typeof openExecutor>>,
-  { onStep, signal }: { onStep: MetaRunOptions["onStep"]; signal: AbortSignal | undefined },
+  training: MetaTraining,
+  executor: Executor,
+  {
+    init,
+    onStep,
+    signal,
+  }: {
+    init: Float32Array | undefined;
+    onStep: MetaRunOptions["onStep"];
+    signal: AbortSignal | undefined;
+  },
 ): Promise<MetaRunResult> {
-  const kept = readState(run);
+  const { config, problem, outerOptimizer } = training;
+  const owner = { config, learned: problem.learned, outerOptimizer };
+  const kept = readState(run, owner);
   if (kept === undefined) refuseLoss(run, config);
-  const start = kept ?? initialState(config, learnedOf(config), readInit(config));
+  const start = kept ?? initialState(training, init ?? (await readInit(config, problem.learned)));
   run.metrics.truncateTo(start.outerStep);
   const before = readMetrics(`${run.path}/metrics.jsonl`).at(-1)?.seconds;
   const secondsBefore = typeof before === "number" ? before : 0;
@@ -99,7 +126,7 @@ async function trainIn(
   const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
   let written = start.outerStep;
   const save = (state: TrainerState): void => {
-    run.writeCheckpoint(state.outerStep, encodeCheckpoint(state, config), {
+    run.writeCheckpoint(state.outerStep, encodeCheckpoint(state, owner), {
       best: state.best?.outerStep === state.outerStep,
       keep: config.keepCheckpoints,
     });
@@ -107,7 +134,7 @@ async function trainIn(
   };
   let interrupted = false;
   try {
-    const state = await metaTrain(config, executor, start, {
+    const state = await metaTrain(training, executor, start, {
       ...(signal && { signal }),
       async onStep(record, current) {
         const metrics: MetaMetrics = { ...record, seconds: Math.round(seconds() * 1000) / 1000 };
@@ -119,12 +146,11 @@ async function trainIn(
         await new Promise((resolve) => setImmediate(resolve));
       },
     });
-    interrupted = state.outerStep < config.outerSteps;
+    interrupted = hasNext(config, state);
     if (written < state.outerStep) save(state);
     const total = seconds();
-    const innerSteps = state.outerStep * config.truncation * config.instances;
     run.writeCard(cardOf(run, config, state, total));
-    return { config, state, seconds: total, innerStepsPerSecond: innerSteps / total, interrupted };
+    return { config, state, seconds: total, innerStepsPerSecond: state.innerSteps / total, interrupted };
   } finally {
     events.close();
   }
@@ -134,11 +160,11 @@ async function trainIn(
  * Reads the checkpoint to go on from, if there is one, and marks it as the best if it is: a kill may have come between the
  * two. Throws E_CHECKPOINT, with the way back to an older one.
  */
-function readState(run: RunDirectory): TrainerState | undefined {
+function readState(run: RunDirectory, owner: CheckpointOwner): TrainerState | undefined {
   const latest = run.latest();
   if (latest === undefined) return undefined;
   try {
-    const { state } = decodeCheckpoint(readFileSync(latest.path), latest.path);
+    const state = decodeCheckpoint(readFileSync(latest.path), latest.path, owner);
     if (state.best?.outerStep === state.outerStep) run.markBest(state.outerStep);
     return state;
   } catch (error) {
@@ -152,15 +178,23 @@ function readState(run: RunDirectory): TrainerState | undefined {
 }
 
 /** What a run depends on besides its configuration: the kernels, and the data of its tasks, which have been read. */
-function madeWith(config: MetaConfig): Pick<RunMeta, "variant" | "data"> {
-  return { variant: kernels().variant, data: fingerprintsOf(config.tasks) };
+function madeWith(
+  config: MetaConfig,
+  store: StoreOptions,
+): Pick<RunMeta, "lowland" | "variant" | "data" | "modules"> {
+  return {
+    lowland: lowlandVersion(),
+    variant: kernels().variant,
+    data: fingerprintsOf(config.tasks, store),
+    modules: Object.fromEntries(modulesOf(config).map((path) => [path, moduleFingerprint(path)])),
+  };
 }
 
 /** Opens a run to go on with it. */
-function reopen(directory: string, config: MetaConfig): RunDirectory {
+function reopen(directory: string, config: MetaConfig, store: StoreOptions): RunDirectory {
   const run = RunDirectory.open(directory);
   try {
-    refuseChanges(run, config);
+    refuseChanges(run, config, store);
   } catch (error) {
     run.close();
     throw error;
@@ -169,22 +203,27 @@ function reopen(directory: string, config: MetaConfig): RunDirectory {
 }
 
 /**
- * Whether the run in a directory has come to its end, by the state it would go on from. Puts right what a kill within its
- * last checkpoint left.
+ * Whether the run in a directory has come to its end, by its latest checkpoint.
  *
  * @throws {LowlandError} E_CONFIG if it was started with other settings, kernels or data than these
  */
-export function hasEnded(directory: string, config: MetaConfig): boolean {
-  const run = reopen(directory, config);
+export async function hasEnded(
+  directory: string,
+  config: MetaConfig,
+  store: StoreOptions = {},
+): Promise<boolean> {
+  const owner = { ...(await buildParts(config)), config };
+  const run = reopen(directory, config, store);
   try {
-    return (readState(run)?.outerStep ?? 0) >= config.outerSteps;
+    const state = readState(run, owner);
+    return state !== undefined && !hasNext(config, state);
   } finally {
     run.close();
   }
 }
 
 /** Throws E_CONFIG unless a run can be gone on with by this configuration on the kernels and data at hand. */
-function refuseChanges(run: RunDirectory, config: MetaConfig): void {
+function refuseChanges(run: RunDirectory, config: MetaConfig, store: StoreOptions): void {
   const directory = run.path;
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
   // a run may be made longer, unless its learning rate depends on its length
@@ -201,12 +240,27 @@ function refuseChanges(run: RunDirectory, config: MetaConfig): void {
         .join("; ")}); leave them out to resume, or start a new run`,
     );
   }
-  const { variant, data } = run.meta;
-  const now = madeWith(config);
+  const { lowland, variant, data, modules = {} } = run.meta;
+  const now = madeWith(config, store);
+  if (lowland !== now.lowland) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `${directory} was started with Lowland ${lowland}, this is ${now.lowland}, which may give other bits; go on with that version, or start a new run from its weights with --init ${directory}`,
+    );
+  }
   if (variant !== now.variant) {
     throw new LowlandError(
       "E_CONFIG",
       `${directory} was started with the ${variant} kernels, this is ${now.variant}; set LOWLAND_KERNELS=${variant}`,
+    );
+  }
+  const module = Object.keys({ ...modules, ...now.modules }).find(
+    (path) => modules[path] !== now.modules?.[path],
+  );
+  if (module !== undefined) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `${directory} was started with another text of module ${module}; bring it back, or start a new run`,
     );
   }
   const other = changedIn(data, now.data);

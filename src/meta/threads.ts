@@ -1,31 +1,34 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { openPool } from "../threads/pool.ts";
 import { prepareSetup } from "../threads/setup.ts";
-import type { MetaConfig } from "./config.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
-import type { ValidationResult, WindowResult } from "./instance.ts";
-import { openRunnerOf } from "./setup.ts";
+import type { MetaTraining } from "./outer-loop.ts";
+import type { Estimate } from "./types.ts";
+import type { ValidationResult } from "./validate.ts";
 import type { MetaRequest, MetaResult } from "./worker.ts";
 
 /**
- * Opens the executor of a configuration: this thread, or `threads` worker threads with a memory and kernels each
- * and the datasets in common. Either gives the same bits.
+ * Opens the executor of a meta-training run: this thread, or `threads` worker threads with a memory and kernels each and
+ * the datasets in common. Either gives the same bits.
  *
- * @throws {LowlandError} E_CONFIG or E_DATA if a task, the regularizer or the architecture cannot be loaded
+ * @throws {LowlandError} what a worker meets that cannot start
  */
 export async function openExecutor(
-  config: MetaConfig,
+  training: MetaTraining,
   { threads = 1, ...options }: StoreOptions & { threads?: number } = {},
 ): Promise<Executor> {
-  if (threads <= 1) return inlineExecutor(await openRunnerOf(config, options));
+  if (threads <= 1) return inlineExecutor(training);
+  const { config } = training;
   const pool = openPool<MetaRequest, MetaResult>("meta/worker", {
     threads,
     setup: { config, thread: await prepareSetup(config.tasks, options) },
   });
   return {
-    async windows(metaParams, instances) {
-      const requests = instances.map((instance): MetaRequest => ({ kind: "window", metaParams, instance }));
-      return (await pool.map(requests)) as WindowResult[];
+    async estimates(metaParams, instances, schedule) {
+      const requests = instances.map(
+        (instance): MetaRequest => ({ kind: "estimate", metaParams, instance, schedule }),
+      );
+      return (await pool.map(requests)) as Estimate[];
     },
     async validations(metaParams, requests) {
       const work = requests.map((request): MetaRequest => ({ kind: "validate", metaParams, request }));

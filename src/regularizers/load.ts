@@ -1,5 +1,5 @@
 import { LowlandError } from "../errors.ts";
-import { importModule } from "../module.ts";
+import { importModule, isModulePath } from "../module.ts";
 import { parseSpec } from "../spec.ts";
 import { defineRegularizer, makeRegularizer } from "./registry.ts";
 import type { Regularizer, RegularizerFunction } from "./types.ts";
@@ -12,7 +12,7 @@ import type { Regularizer, RegularizerFunction } from "./types.ts";
  */
 export async function loadRegularizer(spec: string): Promise<Regularizer> {
   const { path } = parseSpec(spec);
-  if (path === undefined || !isModule(path)) return makeRegularizer(spec);
+  if (path === undefined || !isModulePath(path)) return makeRegularizer(spec);
   const { default: exported } = await importModule("regularizer", path);
   if (typeof exported === "function") return defineRegularizer(path, exported as RegularizerFunction);
   const { name = path, apply, ...about } = (exported ?? {}) as Partial<Regularizer>;
@@ -21,8 +21,4 @@ export async function loadRegularizer(spec: string): Promise<Regularizer> {
     "E_CONFIG",
     `regularizer module ${path} exports no regularizer as default; export a function (objective) => objective`,
   );
-}
-
-function isModule(path: string): boolean {
-  return /\.(mjs|js|cjs)$/.test(path);
 }

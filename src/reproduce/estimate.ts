@@ -4,10 +4,12 @@ import { SHARPNESS_EXAMPLES_SEED } from "../evaluation/jobs.ts";
 import type { StageEstimate } from "../evaluation/results.ts";
 import { tuningJobs } from "../evaluation/tuning.ts";
 import { openArena } from "../kernels/module.ts";
-import { optimizerOf } from "../learned/types.ts";
+import { loadArchitecture } from "../learned/load.ts";
+import { type LearnedOptimizer, optimizerOf } from "../learned/types.ts";
+import { buildMetaTraining } from "../meta/build.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { initialState } from "../meta/outer-loop.ts";
-import { learnedOf } from "../meta/setup.ts";
+import { buildSchedule } from "../meta/schedules/registry.ts";
 import { openExecutor } from "../meta/threads.ts";
 import { parseMethod } from "../optimizers/method.ts";
 import { key } from "../random/key.ts";
@@ -60,7 +62,7 @@ export async function calibrate(
     onTask?.(name);
     const task = await loadTask(name, store);
     try {
-      tasks[name] = ratesOf(task, learned ?? { learned: "lstm" });
+      tasks[name] = ratesOf(task, await loadArchitecture(learned?.learned ?? "lstm"));
       if (Object.keys(gradients).length === 0) Object.assign(gradients, await gradientCosts(task, plan));
     } finally {
       task.close?.();
@@ -108,11 +110,13 @@ export function estimateStages(plan: Plan, rates: Rates, threads: number): Stage
 }
 
 function metaRunSeconds(config: MetaConfig, rates: Rates, threads: number): number {
-  const { tasks, outerSteps, truncation, instances, checkpointEvery, validationSeeds, horizon } = config;
+  const { tasks, outerSteps, instances, checkpointEvery, validationSeeds, estimator } = config;
+  const horizon = buildSchedule(config.schedule).longest;
+  const truncation = Number(parseSpec(estimator).settings.truncation ?? horizon);
   const own = tasks.map((task) => rates.tasks[task]!);
   const gradient = own.reduce((total, task) => total + task.gradient, 0) / own.length;
   const extra = (rates.gradients[config.regularizer] ?? 1) - 1;
-  const window = rates.windows[tasks.join(", ")]! + extra * (truncation + 1) * gradient;
+  const window = rates.windows[tasks.join(", ")]! + extra * truncation * gradient;
   const validation = own.reduce(
     (total, task) => total + horizon * (task.gradient + task.learnedStep) + task.validation,
     0,
@@ -171,14 +175,13 @@ async function gradientCosts(task: Task, plan: Plan): Promise<Record<string, num
   return costs;
 }
 
-function ratesOf(task: Task, config: Pick<MetaConfig, "learned">): TaskRates {
+function ratesOf(task: Task, learned: LearnedOptimizer): TaskRates {
   const arena = openArena();
   try {
     const params = arena.float32(task.layout.size);
     const gradient = arena.float32(task.layout.size);
     task.init(key(0), params);
     const objective = task.objective("train");
-    const learned = learnedOf(config);
     const metaParams = new Float32Array(learned.layout.size);
     learned.init(key(0), metaParams);
     const optimizer = optimizerOf(learned, metaParams);
@@ -196,15 +199,17 @@ function ratesOf(task: Task, config: Pick<MetaConfig, "learned">): TaskRates {
 }
 
 async function windowSeconds(config: MetaConfig, store: StoreOptions): Promise<number> {
-  const executor = await openExecutor(config, { ...store, threads: 1 });
+  const training = await buildMetaTraining(config, store);
+  const executor = await openExecutor(training, { ...store, threads: 1 });
   try {
-    const { metaParams, instances } = initialState(config, learnedOf(config));
-    await executor.windows(metaParams, instances);
+    const { metaParams, instances, schedule } = initialState(training);
+    await executor.estimates(metaParams, instances, schedule);
     const started = performance.now();
-    await executor.windows(metaParams, instances);
+    await executor.estimates(metaParams, instances, schedule);
     return (performance.now() - started) / 1000;
   } finally {
     await executor.close();
+    training.close();
   }
 }
 

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import { mean } from "../evaluation/statistics.ts";
-import { decodeCheckpoint } from "../meta/checkpoint.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { progressOf } from "../meta/progress.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { isRunDirectory, latestCheckpoint, readRun } from "../runs/run-directory.ts";
+import { parseSpec } from "../spec.ts";
 
 /** Points a meta-loss curve keeps, at most. */
 const CURVE_POINTS = 200;
@@ -38,10 +39,15 @@ export function recordOf(name: string, path: string, config: MetaConfig): MetaTr
       `${path} has no checkpoint yet; let it come to its first, or leave it out`,
     );
   }
-  const { state } = decodeCheckpoint(readFileSync(latest.path), latest.path);
+  const {
+    outerStep: reached,
+    innerSteps,
+    gradientEvaluations,
+    bestOuterStep,
+  } = progressOf(readFileSync(latest.path), latest.path);
   const metrics = readMetrics(join(path, "metrics.jsonl")) as unknown as readonly Metric[];
   // means over stretches, so that the phases of a run (its first windows, its last ones) do not alternate
-  const stretch = Math.max(config.horizon / config.truncation, Math.ceil(metrics.length / CURVE_POINTS));
+  const stretch = Math.max(windowsOf(config), Math.ceil(metrics.length / CURVE_POINTS));
   const metaLossCurve: { outerStep: number; metaLoss: number | null }[] = [];
   for (let i = 0; i < metrics.length; i += stretch) {
     const part = metrics.slice(i, i + stretch);
@@ -57,7 +63,7 @@ export function recordOf(name: string, path: string, config: MetaConfig): MetaTr
     regularizer: config.regularizer,
     task: config.tasks.join(", "),
     metaSeed: config.seed,
-    outerSteps: state.outerStep,
+    outerSteps: reached,
     settings: { ...config, tasks: [...config.tasks] },
     metaLossCurve,
     metaValidationCurve: metrics.flatMap(({ outerStep, validation }) =>
@@ -71,10 +77,15 @@ export function recordOf(name: string, path: string, config: MetaConfig): MetaTr
             },
           ],
     ),
-    bestOuterStep: state.best?.outerStep ?? state.outerStep,
+    bestOuterStep,
     seconds,
-    innerStepsPerSecond:
-      seconds === 0 ? 0 : (state.outerStep * config.truncation * config.instances) / seconds,
-    gradientEvaluations: state.gradientEvaluations,
+    innerStepsPerSecond: seconds === 0 ? 0 : innerSteps / seconds,
+    gradientEvaluations,
   };
+}
+
+/** Windows of a training of constant length: how often the phases of a run come round. */
+function windowsOf({ schedule, estimator }: MetaConfig): number {
+  const horizon = Number(/^constant:(\d+)$/.exec(schedule)?.[1] ?? 1);
+  return Math.max(1, Math.round(horizon / Number(parseSpec(estimator).settings.truncation ?? horizon)));
 }

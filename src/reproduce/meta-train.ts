@@ -5,9 +5,10 @@ import { LowlandError } from "../errors.ts";
 import { groupName, learnedName, lineageOf, repetitionName, slug } from "../evaluation/names.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import type { Lineage } from "../evaluation/transfer.ts";
-import { encodeWeights, learnedSpec, readWeights } from "../meta/checkpoint.ts";
+import { architectureSpec, encodeWeights } from "../learned/weights.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { hasEnded, runMetaTraining } from "../meta/run.ts";
+import { readWeights } from "../meta/weights.ts";
 import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
 import { holdsRun } from "../runs/run-directory.ts";
 import { parseSpec } from "../spec.ts";
@@ -41,7 +42,7 @@ export async function metaTrainIn(
   { threads, command, onProgress, signal, ...store }: MetaTrainOptions,
 ): Promise<void> {
   const started = holdsRun(path);
-  if (started && hasEnded(path, config)) return;
+  if (started && (await hasEnded(path, config, store))) return;
   await runMetaTraining(path, config, {
     ...store,
     threads,
@@ -129,7 +130,9 @@ function take(directory: string, path: string, name: string, group?: string): Le
     makeDirectory(join(directory, "optimizers"));
     writeFileAtomic(
       file,
-      encodeWeights(learnedSpec(config), learned.layout, metaParams, { config: JSON.stringify(config) }),
+      encodeWeights(architectureSpec(config.learned, learned), learned.layout, metaParams, {
+        config: JSON.stringify(config),
+      }),
     );
   }
   return {

@@ -25,9 +25,9 @@ describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
 
   it("meta-trains every source without and with each of three regularizers, in a folder of its own", async () => {
     const regularizers = ["none", "sam", "gsam", "gam"];
-    const sources = new Set(plan.metaRuns.map(({ config }) => config.tasks.join()));
+    const sources = new Set(plan.metaRuns.map(({ config }) => config.tasks!.join()));
     for (const source of sources) {
-      const own = plan.metaRuns.filter(({ config }) => config.tasks.join() === source);
+      const own = plan.metaRuns.filter(({ config }) => config.tasks!.join() === source);
       const names = own.map(({ config }) => config.regularizer!.split(":")[0]);
       for (const regularizer of regularizers) expect(names).toContain(regularizer);
     }

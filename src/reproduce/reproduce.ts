@@ -10,8 +10,8 @@ import type { Results, StageEstimate, TuningRecord } from "../evaluation/results
 import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
 import { transferMatrix } from "../evaluation/transfer.ts";
 import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
-import { readWeights } from "../meta/checkpoint.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
+import { readWeights } from "../meta/weights.ts";
 import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
 import { prepareSetup } from "../threads/setup.ts";
 import { pairsOf } from "./compare.ts";

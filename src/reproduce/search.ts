@@ -22,7 +22,7 @@ export async function searchRegularizers(
   const diverged = new Set<string>();
   for (const { candidates, config } of searches) {
     for (const regularizer of candidates) {
-      const path = join(directory, "search", slug(`${regularizer} on ${config.tasks.join(", ")}`));
+      const path = join(directory, "search", slug(`${regularizer} on ${(config.tasks ?? []).join(", ")}`));
       try {
         await metaTrainIn(path, resolveMetaConfig({ ...config, regularizer }), regularizer, options);
       } catch (error) {

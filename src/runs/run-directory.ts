@@ -26,6 +26,8 @@ export interface RunMeta {
   readonly platform: string;
   /** What tells the datasets' bytes from others, by name: `official` or a SHA-256. */
   readonly data?: Fingerprints;
+  /** SHA-256 of the modules of the user's own that it runs, by path; what they import is not looked at. */
+  readonly modules?: Readonly<Record<string, string>>;
   /** The command line as typed, without the interpreter: `["meta-train", "--task", …]`. */
   readonly command: readonly string[];
   readonly seed: number;
@@ -40,7 +42,7 @@ export interface Checkpoint {
 
 /** Completes what the caller knows about a run with versions and platform. */
 export function describeRun(
-  known: Pick<RunMeta, "variant" | "data" | "command" | "seed" | "started">,
+  known: Pick<RunMeta, "variant" | "data" | "modules" | "command" | "seed" | "started">,
 ): RunMeta {
   return {
     lowland: lowlandVersion(),

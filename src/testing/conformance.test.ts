@@ -3,7 +3,10 @@ import { syntheticDigits } from "../data/synthetic-digits.ts";
 import { lstm } from "../learned/lstm.ts";
 import { learnedOptimizers } from "../learned/registry.ts";
 import type { Unroll } from "../learned/types.ts";
-import { openWindowRunner } from "../meta/window.ts";
+import { bptt } from "../meta/estimators/bptt.ts";
+import { es } from "../meta/estimators/es.ts";
+import { pes } from "../meta/estimators/pes.ts";
+import type { Estimate } from "../meta/types.ts";
 import { adam } from "../optimizers/first-order.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import { makeRegularizer, regularizerNames } from "../regularizers/registry.ts";
@@ -29,7 +32,10 @@ describe("every registered implementation keeps the promises of its interface", 
   it.each(Object.keys(learnedOptimizers))("learned optimizer %s", (name) => {
     checkLearnedOptimizer(buildSpec(name, "learned optimizer", learnedOptimizers));
   });
-  it("estimator: truncated backpropagation", () => checkEstimator(openWindowRunner));
+  it("estimator bptt", () => checkEstimator(bptt({ truncation: 4 })));
+  it("estimator es", () => checkEstimator(es(), { samples: 200 }));
+  it("estimator pes, over several windows", () =>
+    checkEstimator(pes({ truncation: 3 }), { windows: 3, samples: 200 }));
   it.each(Object.keys(models))("tasks with the model %s", (name) => {
     const data = syntheticDigits({ train: 60, test: 10 });
     const network = networkOf(buildSpec(name, "model", models), [28, 28, 1], { classes: 10 });
@@ -203,30 +209,43 @@ describe("checkLearnedOptimizer", () => {
 });
 
 describe("checkEstimator", () => {
-  it("finds a meta-gradient with a factor too much", () => {
-    expect(() =>
-      checkEstimator((settings) => {
-        const runner = openWindowRunner(settings);
+  const good = bptt({ truncation: 4 });
+  const altered = (change: (estimate: Estimate) => Estimate) => ({
+    ...good,
+    open: (problem: Parameters<typeof good.open>[0]) => {
+      const opened = good.open(problem);
+      return {
+        ...opened,
+        estimate: (...from: Parameters<typeof opened.estimate>) => change(opened.estimate(...from)),
+      };
+    },
+  });
+
+  it("finds a gradient with a factor too much", () => {
+    const broken = altered((estimate) => ({ ...estimate, gradient: estimate.gradient.map((x) => 1.02 * x) }));
+    expect(() => checkEstimator(broken)).toThrow(/gives a mean gradient that differs/);
+  });
+
+  it("finds an unbiased estimator's factor in spite of its noise", () => {
+    const noisy = es();
+    const broken = {
+      ...noisy,
+      open: (problem: Parameters<typeof noisy.open>[0]) => {
+        const opened = noisy.open(problem);
         return {
-          ...runner,
-          window(metaParams, instance) {
-            const result = runner.window(metaParams, instance);
-            return { ...result, metaGradient: result.metaGradient.map((entry) => 1.01 * entry) };
+          ...opened,
+          estimate: (...from: Parameters<typeof opened.estimate>) => {
+            const estimate = opened.estimate(...from);
+            return { ...estimate, gradient: estimate.gradient.map((x) => 2 * x) };
           },
         };
-      }),
-    ).toThrow(/has a meta-gradient of/);
+      },
+    };
+    expect(() => checkEstimator(broken, { samples: 400 })).toThrow(/gives a mean gradient that differs/);
   });
 
   it("finds divergence that is not reported", () => {
-    expect(() =>
-      checkEstimator((settings) => {
-        const runner = openWindowRunner(settings);
-        return {
-          ...runner,
-          window: (metaParams, instance) => ({ ...runner.window(metaParams, instance), diverged: false }),
-        };
-      }),
-    ).toThrow(/does not report a loss/);
+    const broken = altered((estimate) => ({ ...estimate, diverged: false }));
+    expect(() => checkEstimator(broken)).toThrow(/does not report a loss/);
   });
 });

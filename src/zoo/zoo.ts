@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LowlandError } from "../errors.ts";
 import { optimizerOf } from "../learned/types.ts";
-import { decodeWeights } from "../meta/checkpoint.ts";
+import { decodeWeights } from "../learned/weights.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import type { Optimizer } from "../optimizers/types.ts";
 import { listDirectory, readBytes, readText } from "../runs/files.ts";

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeWeights } from "../../src/meta/checkpoint.ts";
+import { decodeWeights } from "../../src/learned/weights.ts";
 import { findCheckpoint } from "../../src/runs/run-directory.ts";
 import { binary, type Ended, lowland } from "./lowland.ts";
 
@@ -176,7 +176,7 @@ describe("lowland meta-train", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       schemaVersion: 1,
       outerSteps: OUTER_STEPS,
-      divergedWindows: 0,
+      diverged: 0,
     });
     expect(finalOf(out).equals(reference)).toBe(true);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeWeights } from "../../src/meta/checkpoint.ts";
+import { decodeWeights } from "../../src/learned/weights.ts";
 import { findCheckpoint } from "../../src/runs/run-directory.ts";
 import { lowland } from "./lowland.ts";
 

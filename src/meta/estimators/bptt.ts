@@ -1,6 +1,6 @@
 import { openArena } from "../../kernels/module.ts";
 import { allFinite, axpy, scale } from "../../kernels/vector.ts";
-import { settle, type Settings } from "../../spec.ts";
+import { type Settings, settle } from "../../spec.ts";
 import { openRollout, openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
 import { ended, imitates, openWindows, takeUp } from "./windows.ts";
@@ -59,7 +59,11 @@ export function bptt(options: Partial<Settings<typeof bpttParameters>> = {}): Es
             gradient: metaGradient.slice(),
             instance: { ...instance, runs: done ? [] : [rollout.save()] },
             done,
-            diverged: !(Number.isFinite(loss + metaLoss) && allFinite(metaGradient) && allFinite(rollout.params)),
+            diverged: !(
+              Number.isFinite(loss + metaLoss) &&
+              allFinite(metaGradient) &&
+              allFinite(rollout.params)
+            ),
             loss: loss / truncation,
             metaLoss: over === "last" && !imitating ? metaLoss : metaLoss / truncation,
             innerSteps: truncation,

@@ -1,7 +1,7 @@
 import { openArena } from "../../kernels/module.ts";
 import { addScaled, allFinite } from "../../kernels/vector.ts";
 import { foldIn, normal } from "../../random/key.ts";
-import { settle, type Settings } from "../../spec.ts";
+import { type Settings, settle } from "../../spec.ts";
 import { openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
 import { openPair } from "./pair.ts";
@@ -9,7 +9,12 @@ import { imitates } from "./windows.ts";
 
 export const esParameters = {
   sigma: { default: 0.01, exclusiveMin: 0, description: "standard deviation of the perturbations of φ" },
-  pairs: { default: 1, min: 1, integer: true, description: "antithetic pairs that an estimate is the mean of" },
+  pairs: {
+    default: 1,
+    min: 1,
+    integer: true,
+    description: "antithetic pairs that an estimate is the mean of",
+  },
 } as const;
 
 /** Stream of an inner training's key that the perturbations are drawn from: "pert" as a number. */

@@ -1,7 +1,7 @@
 import { openArena } from "../../kernels/module.ts";
 import { addScaled, allFinite, axpy, scale } from "../../kernels/vector.ts";
 import { foldIn, normal } from "../../random/key.ts";
-import { settle, type Settings } from "../../spec.ts";
+import { type Settings, settle } from "../../spec.ts";
 import { openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
 import { openPair } from "./pair.ts";

@@ -10,7 +10,12 @@ import type { Draw, InnerState } from "../types.ts";
 const IMITATION = 0x696d6974;
 
 /** Takes an inner training up where it was saved, or at its start. */
-export function takeUp(rollout: Rollout, draw: Draw, saved: InnerState | undefined, optimizer: Optimizer): void {
+export function takeUp(
+  rollout: Rollout,
+  draw: Draw,
+  saved: InnerState | undefined,
+  optimizer: Optimizer,
+): void {
   if (saved === undefined) rollout.start(draw, optimizer);
   else rollout.load(draw, saved, optimizer);
 }
@@ -21,7 +26,12 @@ export function ended({ start, horizon }: Draw, step: number): boolean {
 }
 
 /** Whether the window of a training that starts at `step` imitates the teacher. */
-export function imitates({ teacher, imitation = [] }: InnerProblem, key: Key, step: number, stage: number): boolean {
+export function imitates(
+  { teacher, imitation = [] }: InnerProblem,
+  key: Key,
+  step: number,
+  stage: number,
+): boolean {
   if (teacher === undefined) return false;
   const share = imitation[Math.min(stage, imitation.length - 1)] ?? 0;
   const [drawn] = uniformOf(foldIn(foldIn(key, IMITATION), step));

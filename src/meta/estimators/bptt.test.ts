@@ -1,23 +1,26 @@
 import { describe, expect, it } from "vitest";
-import { openArena } from "../kernels/module.ts";
-import { dot, norm } from "../kernels/vector.ts";
-import { lstm } from "../learned/lstm.ts";
-import { referenceStates, referenceStep } from "../learned/lstm-reference.ts";
-import { optimizerOf } from "../learned/types.ts";
-import { foldIn, type Key, key, normal } from "../random/key.ts";
-import { gam } from "../regularizers/gam.ts";
-import { gsam } from "../regularizers/gsam.ts";
-import { noRegularizer } from "../regularizers/registry.ts";
-import { sam } from "../regularizers/sam.ts";
-import type { Regularizer } from "../regularizers/types.ts";
-import { defineTask } from "../tasks/define.ts";
-import type { Task } from "../tasks/types.ts";
-import type { Instance } from "./instance.ts";
-import { instanceKeys, openWindowRunner, type WindowSettings } from "./window.ts";
+import { openArena } from "../../kernels/module.ts";
+import { dot, norm } from "../../kernels/vector.ts";
+import { lstm } from "../../learned/lstm.ts";
+import { referenceStates, referenceStep } from "../../learned/lstm-reference.ts";
+import { optimizerOf } from "../../learned/types.ts";
+import { foldIn, type Key, key, normal } from "../../random/key.ts";
+import { gam } from "../../regularizers/gam.ts";
+import { gsam } from "../../regularizers/gsam.ts";
+import { noRegularizer } from "../../regularizers/registry.ts";
+import { sam } from "../../regularizers/sam.ts";
+import type { Regularizer } from "../../regularizers/types.ts";
+import { defineTask } from "../../tasks/define.ts";
+import { familyOf } from "../../tasks/family.ts";
+import type { Task } from "../../tasks/types.ts";
+import { drawKeys, type InnerProblem } from "../rollout.ts";
+import type { Estimate, Instance } from "../types.ts";
+import { bptt } from "./bptt.ts";
 
 // two whole tiles of 16 coordinates and a part of one
 const SIZE = 37;
 const TRUNCATION = 5;
+const HORIZON = 50;
 const settings = { hidden: 8, k: 5, scale: 0.01 };
 const learned = lstm(settings);
 
@@ -40,45 +43,59 @@ const hilly: Task = defineTask({
   },
 });
 
-function runnerOf(changes: Partial<WindowSettings> & { with?: Regularizer } = {}) {
-  const { with: regularizer = noRegularizer, ...rest } = changes;
-  return openWindowRunner({
-    tasks: [hilly],
+interface Changes {
+  readonly with?: Regularizer;
+  readonly batches?: "train" | "fresh";
+  readonly task?: Task;
+  readonly activations?: "stored" | "recomputed";
+}
+
+function estimatorOf({
+  with: regularizer = noRegularizer,
+  batches = "train",
+  task = hilly,
+  activations,
+}: Changes = {}) {
+  const problem: InnerProblem = {
+    families: [familyOf(task)],
     learned,
     regularizer: regularizer.apply,
-    truncation: TRUNCATION,
-    metaLossBatch: "same",
-    ...rest,
-  });
+    objective: { batches, over: "sum", normalize: "none" },
+    ...(activations && { activations }),
+  };
+  const opened = bptt({ truncation: TRUNCATION }).open(problem);
+  const context = {
+    stage: 0,
+    next: () => {
+      throw new Error("a window of backpropagation ends with its training");
+    },
+  };
+  return (instance: Instance): Estimate => opened.estimate(metaParams, instance, context);
 }
 
 const metaParams = new Float32Array(learned.layout.size);
 learned.init(key(1), metaParams);
+const first: Instance = {
+  index: 0,
+  number: 0,
+  draw: { task: 0, key: key(2), horizon: HORIZON, start: 0 },
+  runs: [],
+  tensors: {},
+};
 // a later window: the state is not zero
-const start = runnerOf().window(metaParams, { task: 0, key: key(2), step: 0 }).instance;
-
-/** The state of every coordinate after an instance's steps, again by the reference. */
-function statesAt(instance: Instance, gradients: readonly Float64Array[]) {
-  const states = referenceStates(SIZE, settings.hidden);
-  for (const gradient of gradients) referenceStep(metaParams, gradient, states, settings);
-  expect(instance.step).toBe(gradients.length);
-  return states;
-}
+const start = estimatorOf()(first).instance;
+const [begun] = start.runs;
 
 /** Plain gradients of the unperturbed run at the points where the optimizer saw them, in float64. */
-function inputGradients(instance: Instance): {
-  warm: Float64Array[];
-  window: Float64Array[];
-  from: Float64Array;
-} {
-  const { init, batches } = instanceKeys(instance.key);
+function inputGradients(): { warm: Float64Array[]; window: Float64Array[]; from: Float64Array } {
+  const { init, batches } = drawKeys(start.draw.key);
   const params = new Float64Array(SIZE);
   hilly.init(init, params);
   const states = referenceStates(SIZE, settings.hidden);
   const all: Float64Array[] = [];
   let from = params.slice();
-  for (let step = 0; step < instance.step + TRUNCATION; step++) {
-    if (step === instance.step) from = params.slice();
+  for (let step = 0; step < begun!.step + TRUNCATION; step++) {
+    if (step === begun!.step) from = params.slice();
     const gradient = new Float64Array(SIZE);
     hilly.objective().lossAndGradient(params, foldIn(batches, step), gradient);
     all.push(gradient);
@@ -86,13 +103,14 @@ function inputGradients(instance: Instance): {
       params[i]! += u;
     });
   }
-  return { warm: all.slice(0, instance.step), window: all.slice(instance.step), from };
+  return { warm: all.slice(0, begun!.step), window: all.slice(begun!.step), from };
 }
 
 /** The window in float64 with its input gradients held constant: (φ, each) → Σ of `each` over the points after each step. */
-function unrolled(instance: Instance) {
-  const { warm, window, from } = inputGradients(instance);
-  const states = statesAt(instance, warm);
+function unrolled() {
+  const { warm, window, from } = inputGradients();
+  const states = referenceStates(SIZE, settings.hidden);
+  for (const gradient of warm) referenceStep(metaParams, gradient, states, settings);
   return (phi: Float64Array, each: (t: number, params: Float64Array) => number): number => {
     const copies = states.map(({ h, c }) => structuredClone({ h, c }));
     const params = from.slice();
@@ -107,10 +125,10 @@ function unrolled(instance: Instance) {
   };
 }
 
-/** Keys of the minibatches that the meta-loss is taken on. */
-function batchesOf({ key, step }: Instance, batch: "same" | "fresh"): (t: number) => Key {
-  const keys = instanceKeys(key);
-  return (t) => foldIn(batch === "fresh" ? keys.fresh : keys.batches, step + t);
+/** Keys of the minibatches that the meta-objective is taken on. */
+function batchesOf(batches: "train" | "fresh"): (t: number) => Key {
+  const keys = drawKeys(start.draw.key);
+  return (t) => foldIn(batches === "fresh" ? keys.fresh : keys.batches, begun!.step + t);
 }
 
 /** Compares every seventh entry with a central difference; float32 against float64: relative to the largest entry. */
@@ -135,16 +153,16 @@ function expectDerivative(
 
 describe("the meta-gradient of a window", () => {
   it.each([
-    ["plain", noRegularizer, "same"],
-    ["with SAM", sam({ rho: 0.3 }), "same"],
+    ["plain", noRegularizer, "train"],
+    ["with SAM", sam({ rho: 0.3 }), "train"],
     ["on fresh minibatches", noRegularizer, "fresh"],
     ["with SAM on fresh minibatches", sam({ rho: 0.3 }), "fresh"],
   ] as const)(
-    "is the derivative of the meta-loss in φ, input gradients held constant: %s",
-    (_what, regularizer, batch) => {
-      const result = runnerOf({ with: regularizer, metaLossBatch: batch }).window(metaParams, start);
-      const run = unrolled(start);
-      const at = batchesOf(start, batch);
+    "is the derivative of the meta-objective in φ, input gradients held constant: %s",
+    (_what, regularizer, batches) => {
+      const result = estimatorOf({ with: regularizer, batches })(start);
+      const run = unrolled();
+      const at = batchesOf(batches);
 
       // the ascent step e of the unperturbed run, a constant; zero without a regularizer
       const phi = Float64Array.from(metaParams);
@@ -157,9 +175,8 @@ describe("the meta-gradient of a window", () => {
         ascents.push(g.map((entry) => (rho * entry) / norm(g)));
         return regularizer.apply(plain).lossAndGradient(params, at(t), g);
       });
-      const reported = result.metaLosses.slice(1).reduce((sum, loss) => sum + loss, 0);
       // float32 parameters against float64
-      expect(Math.abs(reported / metaLoss - 1)).toBeLessThan(1e-5);
+      expect(Math.abs((result.metaLoss * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
 
       const along = (weights: Float64Array): number =>
         run(weights, (t, params) =>
@@ -169,22 +186,22 @@ describe("the meta-gradient of a window", () => {
             new Float64Array(SIZE),
           ),
         );
-      expectDerivative(result.metaGradient, phi, 2e-5, along);
+      expectDerivative(result.gradient, phi, 2e-5, along);
     },
   );
 
-  /** GSAM and GAM are fields: in the meta-loss what they give for a gradient is a cotangent, taken as it is. */
+  /** GSAM and GAM are fields: in the meta-objective what they give for a gradient is a cotangent, taken as it is. */
   it.each([
-    ["GSAM", gsam({ rho: 0.3, alpha: 0.4 }), "same"],
+    ["GSAM", gsam({ rho: 0.3, alpha: 0.4 }), "train"],
     ["GSAM on fresh minibatches", gsam({ rho: 0.3, alpha: 0.4 }), "fresh"],
-    ["GAM", gam({ rho: 0.2, alpha: 0.7 }), "same"],
+    ["GAM", gam({ rho: 0.2, alpha: 0.7 }), "train"],
     ["GAM on fresh minibatches", gam({ rho: 0.2, alpha: 0.7 }), "fresh"],
   ] as const)(
     "with %s is the derivative of Σ r_t·w_t(φ) in φ, the regularized gradients r_t held constant",
-    (_what, regularizer, batch) => {
-      const result = runnerOf({ with: regularizer, metaLossBatch: batch }).window(metaParams, start);
-      const run = unrolled(start);
-      const at = batchesOf(start, batch);
+    (_what, regularizer, batches) => {
+      const result = estimatorOf({ with: regularizer, batches })(start);
+      const run = unrolled();
+      const at = batchesOf(batches);
       const phi = Float64Array.from(metaParams);
       const cotangents: Float64Array[] = [];
       const metaLoss = run(phi, (t, params) => {
@@ -192,50 +209,46 @@ describe("the meta-gradient of a window", () => {
         cotangents.push(r);
         return regularizer.apply(hilly.objective()).lossAndGradient(params, at(t), r);
       });
-      const reported = result.metaLosses.slice(1).reduce((sum, loss) => sum + loss, 0);
-      expect(Math.abs(reported / metaLoss - 1)).toBeLessThan(1e-5);
+      expect(Math.abs((result.metaLoss * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
       // Hessian-vector products by differences in float32, within 8e-3 of exact ones along any direction
       const tolerance = regularizer.name === "gam" ? 1e-3 : 2e-5;
-      expectDerivative(result.metaGradient, phi, tolerance, (weights) =>
+      expectDerivative(result.gradient, phi, tolerance, (weights) =>
         run(weights, (t, params) => dot(cotangents[t - 1]!, params)),
       );
     },
   );
 
   it("with SAM's ρ = 0 equals the plain one bit for bit", () => {
-    for (const metaLossBatch of ["same", "fresh"] as const) {
-      const plain = runnerOf({ metaLossBatch }).window(metaParams, start);
-      const zero = runnerOf({ metaLossBatch, with: sam({ rho: 0 }) }).window(metaParams, start);
+    for (const batches of ["train", "fresh"] as const) {
+      const plain = estimatorOf({ batches })(start);
+      const zero = estimatorOf({ batches, with: sam({ rho: 0 }) })(start);
       expect({ ...zero, gradientEvaluations: 0 }).toEqual({ ...plain, gradientEvaluations: 0 });
     }
   });
 
-  it("takes the plain steps whatever the meta-loss is", () => {
-    const plain = runnerOf().window(metaParams, start);
-    const regularized = runnerOf({ with: sam({ rho: 0.3 }), metaLossBatch: "fresh" }).window(
-      metaParams,
-      start,
-    );
-    expect(regularized.instance).toEqual(plain.instance);
-    expect(regularized.losses).toEqual(plain.losses);
-    expect(regularized.metaGradient).not.toEqual(plain.metaGradient);
+  it("takes the plain steps whatever the meta-objective is", () => {
+    const plain = estimatorOf()(start);
+    const regularized = estimatorOf({ with: sam({ rho: 0.3 }), batches: "fresh" })(start);
+    const [a, b] = [plain.instance.runs[0]!, regularized.instance.runs[0]!];
+    expect([b.params, b.optimizer]).toEqual([a.params, a.optimizer]);
+    expect(regularized.gradient).not.toEqual(plain.gradient);
   });
 });
 
 describe("a window", () => {
-  it("spends one gradient a point where the plain gradient serves as cotangent, and SAM one more", () => {
-    const points = TRUNCATION + 1;
-    const spent = (changes: Parameters<typeof runnerOf>[0]): number =>
-      runnerOf(changes).window(metaParams, start).gradientEvaluations;
-    expect(spent({})).toBe(points);
-    expect(spent({ with: sam() })).toBe(2 * points);
-    expect(spent({ metaLossBatch: "fresh" })).toBe(2 * points);
-    expect(spent({ metaLossBatch: "fresh", with: sam() })).toBe(3 * points);
+  it("evaluates each gradient once: what its last point knows serves the next window", () => {
+    const spent = (changes: Changes): number => estimatorOf(changes)(start).gradientEvaluations;
+    expect(spent({})).toBe(TRUNCATION);
+    expect(spent({ with: sam() })).toBe(2 * TRUNCATION);
+    const fresh = estimatorOf({ batches: "fresh" });
+    expect(fresh(fresh(first).instance).gradientEvaluations).toBe(2 * TRUNCATION);
+    const both = estimatorOf({ batches: "fresh", with: sam() });
+    expect(both(both(first).instance).gradientEvaluations).toBe(3 * TRUNCATION);
   });
 
   it("gives the same bits with activations stored and recomputed", () => {
-    const stored = runnerOf({ activations: "stored" }).window(metaParams, start);
-    expect(runnerOf({ activations: "recomputed" }).window(metaParams, start)).toEqual(stored);
+    const stored = estimatorOf({ activations: "stored" })(start);
+    expect(estimatorOf({ activations: "recomputed" })(start)).toEqual(stored);
   });
 
   it("takes the steps of the optimizer in use", () => {
@@ -243,19 +256,27 @@ describe("a window", () => {
     const optimizer = optimizerOf(learned, metaParams);
     const params = arena.float32(SIZE);
     const gradient = arena.float32(SIZE);
-    const { init, batches } = instanceKeys(start.key);
+    const { init, batches } = drawKeys(start.draw.key);
     hilly.init(init, params);
     const state = optimizer.init(hilly.layout, { arena });
-    for (let step = 0; step < start.step; step++) {
+    for (let step = 0; step < begun!.step; step++) {
       hilly.objective().lossAndGradient(params, foldIn(batches, step), gradient);
       optimizer.step(params, gradient, state);
     }
-    expect(start.params).toEqual(new Float32Array(params));
-    expect(start.optimizer).toEqual(
+    expect(begun!.params).toEqual(new Float32Array(params));
+    expect(begun!.optimizer).toEqual(
       Object.fromEntries(
         Object.entries(state.vectors).map(([name, vector]) => [name, new Float32Array(vector)]),
       ),
     );
+  });
+
+  it("ends its training at the horizon, so much earlier as it was staggered", () => {
+    const estimate = estimatorOf();
+    const at = (start: number) => estimate({ ...first, draw: { ...first.draw, horizon: 10, start } });
+    expect(at(0).done).toBe(false);
+    expect(estimate(at(0).instance)).toMatchObject({ done: true, instance: { runs: [] } });
+    expect(at(5)).toMatchObject({ done: true, instance: { runs: [] } });
   });
 
   it.each([
@@ -272,10 +293,10 @@ describe("a window", () => {
         return broken ? (spoil(g as Float32Array)[1] as number) : loss;
       },
     });
-    const runner = runnerOf({ tasks: [task] });
-    expect(runner.window(metaParams, { task: 0, key: key(2), step: 0 }).diverged).toBe(true);
+    const estimate = estimatorOf({ task });
+    expect(estimate(first).diverged).toBe(true);
     broken = false;
-    const sound = runner.window(metaParams, { task: 0, key: key(2), step: 0 });
+    const sound = estimate(first);
     expect(sound.diverged).toBe(false);
     expect(sound.instance).toEqual(start);
   });

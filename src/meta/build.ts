@@ -1,0 +1,150 @@
+import type { StoreOptions } from "../data/datasets.ts";
+import { LowlandError } from "../errors.ts";
+import { loadArchitecture } from "../learned/load.ts";
+import type { LearnedOptimizer } from "../learned/types.ts";
+import { importModule, isModulePath } from "../module.ts";
+import { optimizers } from "../optimizers/registry.ts";
+import type { Optimizer } from "../optimizers/types.ts";
+import { loadRegularizer } from "../regularizers/load.ts";
+import type { Regularizer } from "../regularizers/types.ts";
+import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
+import type { TaskFamily } from "../tasks/family.ts";
+import { loadFamily } from "../tasks/load-family.ts";
+import type { MetaConfig } from "./config.ts";
+import { estimators } from "./estimators/registry.ts";
+import { type MetaObjective, metaObjectives } from "./objective.ts";
+import type { MetaTraining } from "./outer-loop.ts";
+import { buildSchedule } from "./schedules/registry.ts";
+import type { Estimator, Schedule } from "./types.ts";
+
+/**
+ * Builds what a configuration names, once for each thread: the door between spec strings and objects.
+ *
+ * @throws {LowlandError} E_CONFIG for unknown names, settings out of range and modules without what they should export;
+ * E_DATA where a dataset is missing
+ */
+export async function buildMetaTraining(
+  config: MetaConfig,
+  options: StoreOptions = {},
+): Promise<MetaTraining & { close(): void }> {
+  const parts = await buildParts(config);
+  const families: TaskFamily[] = [];
+  for (const name of config.tasks) families.push(await loadFamily(name, options));
+  const { learned, regularizer, estimator, schedule, objective, teacher, outerOptimizer } = parts;
+  return {
+    config,
+    estimator,
+    outerOptimizer,
+    problem: {
+      families,
+      learned,
+      regularizer: regularizer.apply,
+      objective,
+      teacher,
+      imitation: config.imitationShare,
+      activations: config.activations,
+    },
+    source: {
+      seed: config.seed,
+      families: families.length,
+      instances: config.instances,
+      schedule,
+      window: estimator.window,
+    },
+    close() {
+      for (const family of families) family.close();
+    },
+  };
+}
+
+/** What a configuration names, tasks aside. */
+export interface MetaParts {
+  readonly learned: LearnedOptimizer;
+  readonly estimator: Estimator;
+  readonly regularizer: Regularizer;
+  readonly schedule: Schedule;
+  readonly objective: MetaObjective;
+  readonly teacher: Optimizer | undefined;
+  readonly outerOptimizer: Optimizer;
+}
+
+/** Everything but the tasks: what can be checked before data are read. */
+export async function buildParts(config: MetaConfig): Promise<MetaParts> {
+  const learned = await loadArchitecture(config.learned);
+  const estimator = await loadEstimator(config.estimator);
+  if (/bptt$/.test(estimator.name) && learned.unroll === undefined) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `learned optimizer ${learned.name} cannot be backpropagated through; use --estimator pes or es`,
+    );
+  }
+  return {
+    learned,
+    estimator,
+    regularizer: await loadRegularizer(config.regularizer),
+    schedule: await loadSchedule(config.schedule),
+    objective: buildSpec(config.objective, "objective", metaObjectives),
+    teacher: config.imitation === "none" ? undefined : buildSpec(config.imitation, "teacher", optimizers),
+    outerOptimizer: outerOptimizerOf(config),
+  };
+}
+
+/**
+ * The optimizer of φ.
+ *
+ * @throws {LowlandError} E_CONFIG for an unknown optimizer, and where the spec string holds a learning rate itself
+ */
+export function outerOptimizerOf({
+  outerOptimizer,
+  outerLearningRate,
+}: Pick<MetaConfig, "outerOptimizer" | "outerLearningRate">): Optimizer {
+  const { name, settings } = parseSpec(outerOptimizer);
+  if ("lr" in settings) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `outerOptimizer ${outerOptimizer} holds a learning rate; give it as outerLearningRate`,
+    );
+  }
+  const spec = formatSpec({ name, settings: { ...settings, lr: outerLearningRate } });
+  return buildSpec(spec, "outer optimizer", optimizers);
+}
+
+/** An estimator by spec string, or from a module of the user's own that exports an `Estimator` as default. */
+export async function loadEstimator(spec: string): Promise<Estimator> {
+  const { path } = parseSpec(spec);
+  if (path === undefined || !isModulePath(path)) return buildSpec(spec, "estimator", estimators);
+  const exported = await defaultOf("estimator", path);
+  if (typeof (exported as Partial<Estimator>).open === "function") return exported as Estimator;
+  throw new LowlandError(
+    "E_CONFIG",
+    `estimator module ${path} exports no estimator as default; export { name, settings, window, open }`,
+  );
+}
+
+/** A schedule by spec string, or from a module of the user's own that exports a `Schedule` as default. */
+export async function loadSchedule(spec: string): Promise<Schedule> {
+  const { path } = parseSpec(spec);
+  if (path === undefined || !isModulePath(path)) return buildSchedule(spec);
+  const exported = await defaultOf("schedule", path);
+  if (typeof (exported as Partial<Schedule>).horizon === "function") return exported as Schedule;
+  throw new LowlandError(
+    "E_CONFIG",
+    `schedule module ${path} exports no schedule as default; export { name, settings, longest, initial, horizon, validationHorizon, stage }`,
+  );
+}
+
+/** What a module exports as default; a function is called for it. */
+async function defaultOf(kind: string, path: string): Promise<object> {
+  const { default: exported } = await importModule(kind, path);
+  const value: unknown = typeof exported === "function" ? await exported() : exported;
+  return typeof value === "object" && value !== null ? value : {};
+}
+
+/** The modules of the user's own that a configuration names, by path. */
+export function modulesOf(config: MetaConfig): string[] {
+  const specs = [...config.tasks, config.learned, config.regularizer, config.estimator, config.schedule];
+  return specs.flatMap((spec) => {
+    const { path } = parseSpec(spec);
+    return path !== undefined && isModulePath(path) ? [path] : [];
+  });
+}

@@ -1,0 +1,30 @@
+import { type SpecRegistry, specEntry } from "../../spec.ts";
+import type { Estimator } from "../types.ts";
+import { bptt, bpttParameters } from "./bptt.ts";
+import { es, esParameters } from "./es.ts";
+import { fullBptt } from "./full-bptt.ts";
+import { pes, pesParameters } from "./pes.ts";
+
+/** Every gradient estimator that `--estimator` can name. */
+export const estimators: SpecRegistry<Estimator> = {
+  bptt: specEntry({
+    description: "truncated backpropagation: low variance, blind beyond a window",
+    parameters: bpttParameters,
+    create: bptt,
+  }),
+  "full-bptt": specEntry({
+    description: "backpropagation through whole trainings, checkpointed",
+    parameters: {},
+    create: fullBptt,
+  }),
+  es: specEntry({
+    description: "evolution strategies over whole trainings: unbiased, any architecture",
+    parameters: esParameters,
+    create: es,
+  }),
+  pes: specEntry({
+    description: "persistent evolution strategies: unbiased from windows, any architecture",
+    parameters: pesParameters,
+    create: pes,
+  }),
+};

@@ -1,0 +1,47 @@
+import { LowlandError } from "../errors.ts";
+import { CHECKPOINT_FORMATS } from "../learned/weights.ts";
+import { decodeSafetensors } from "../runs/safetensors.ts";
+import { parseSpec } from "../spec.ts";
+
+/** How far a run had come at a checkpoint. */
+export interface Progress {
+  readonly outerStep: number;
+  readonly bestOuterStep: number;
+  readonly innerSteps: number;
+  readonly gradientEvaluations: number;
+}
+
+/**
+ * Reads how far a run had come from a checkpoint of any version, without building what it trains.
+ *
+ * @throws {LowlandError} E_CHECKPOINT if it is damaged or no checkpoint
+ */
+export function progressOf(bytes: Uint8Array, source: string): Progress {
+  const { metadata } = decodeSafetensors(bytes, { source });
+  const { format, state = "{}", config = "{}" } = metadata;
+  if (!(CHECKPOINT_FORMATS as readonly (string | undefined)[]).includes(format)) {
+    throw new LowlandError(
+      "E_CHECKPOINT",
+      `${source} is no checkpoint of a meta-training run; give one written by lowland meta-train`,
+    );
+  }
+  const saved = JSON.parse(state) as {
+    outerStep: number;
+    best?: { outerStep: number };
+    innerSteps?: number;
+    gradientEvaluations: number;
+  };
+  return {
+    outerStep: saved.outerStep,
+    bestOuterStep: saved.best?.outerStep ?? saved.outerStep,
+    innerSteps: saved.innerSteps ?? saved.outerStep * stepsOf(JSON.parse(config)),
+    gradientEvaluations: saved.gradientEvaluations,
+  };
+}
+
+/** Inner steps of an outer step, for checkpoints of 0.1.0, which do not count them. */
+function stepsOf(config: { truncation?: number; instances?: number; estimator?: string }): number {
+  const truncation =
+    config.truncation ?? Number(parseSpec(config.estimator ?? "bptt").settings.truncation ?? 20);
+  return truncation * (config.instances ?? 1);
+}
