@@ -5,11 +5,13 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import {
-  decodeCheckpoint,
+  buildSchedule,
   decodeWeights,
   encodeWeights,
   findCheckpoint,
   parseResults,
+  progressOf,
+  resolveMetaConfig,
 } from "../dist/index.js";
 import { withDataLabels } from "../dist/report/datasets.js";
 import { makeDirectory, writeFileAtomic } from "../dist/runs/files.js";
@@ -34,7 +36,9 @@ if (name === undefined || positionals.length > 2 || !/^[a-z0-9-]+$/.test(name)) 
 const { meta } = readRun(directory);
 const source = findCheckpoint(directory);
 const bytes = readFileSync(source);
-const { config, state } = decodeCheckpoint(bytes, source);
+const { config: made } = readRun(directory);
+const config = resolveMetaConfig(made, directory);
+const state = progressOf(bytes, source);
 const { learned, metaParams, metadata } = decodeWeights(bytes, source);
 const all = values.results.map((path) => ({
   path,
@@ -52,7 +56,8 @@ writeFileAtomic(
 writeFileAtomic(join(values.out, `${name}.md`), card());
 
 function card() {
-  const { tasks, regularizer, horizon, truncation, outerSteps } = config;
+  const { tasks, regularizer, estimator, outerSteps } = config;
+  const horizon = buildSchedule(config.schedule).longest;
   const on = tasks.join(", ");
   const records = {
     evaluations: all.flatMap(({ results }) => results.evaluations),
@@ -67,9 +72,9 @@ function card() {
     } in its meta-loss. It sees one plain gradient a step.`,
     `\`\`\`sh\n${evaluate}\n\`\`\``,
     "## How it was trained",
-    `${outerSteps} outer steps over inner runs of ${horizon} steps, ${truncation} steps a window; these weights are those of outer step ${
+    `${outerSteps} outer steps of ${estimator} over inner trainings of ${config.schedule} steps; these weights are those of outer step ${
       state.outerStep
-    }, the best on meta-validation (loss ${state.best?.loss.toFixed(4) ?? "not measured"} at inner step ${horizon}). Up to there it took ${
+    }, the best on meta-validation (loss ${state.bestLoss?.toFixed(4) ?? "not measured"} at inner step ${horizon}). Up to there it took ${
       state.gradientEvaluations
     } optimizee gradients${
       config.init === undefined ? "" : ", those of the run it started from (`init` below) not counted"

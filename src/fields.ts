@@ -120,7 +120,8 @@ function numberIn(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }
 
-function fits(value: unknown, field: Field): boolean {
+/** Whether a value is one that a field may have. */
+export function fits(value: unknown, field: Field): boolean {
   if (!("kind" in field)) {
     if ("choices" in field) return field.choices.includes(value as string);
     return typeof value === "number" && acceptsNumber(value, field);

@@ -97,11 +97,13 @@ export {
   type OuterStepRecord,
   type TrainerState,
 } from "./meta/outer-loop.ts";
+export { progressOf } from "./meta/progress.ts";
 export type { InnerProblem } from "./meta/rollout.ts";
 export { type MetaMetrics, type MetaRunOptions, type MetaRunResult, runMetaTraining } from "./meta/run.ts";
 export { constant } from "./meta/schedules/constant.ts";
 export { curriculum } from "./meta/schedules/curriculum.ts";
 export { logUniform } from "./meta/schedules/log-uniform.ts";
+export { buildSchedule } from "./meta/schedules/registry.ts";
 export { openExecutor } from "./meta/threads.ts";
 export type {
   Draw,

@@ -1,5 +1,5 @@
 import { LowlandError } from "../errors.ts";
-import { describeField, type Field, type FieldTable, formatField, parseField } from "../fields.ts";
+import { describeField, type Field, type FieldTable, fits, formatField, parseField } from "../fields.ts";
 import { type OptionalFlag, optional } from "./flags.ts";
 
 /** The flags of a configuration: one for each field, with its default in the help. */
@@ -9,7 +9,7 @@ export function flagsOf<T extends FieldTable>(table: T): Record<string, Optional
     const choices = "choices" in field ? `: ${field.choices.join(", ")}` : "";
     const parse = (text: string): unknown => {
       const value = parseField(text, field);
-      if (typeof value !== "number" || !Number.isNaN(value)) return value;
+      if (fits(value, field)) return value;
       throw new LowlandError(
         "E_USAGE",
         `must be ${describeField(field)}, not ${JSON.stringify(text)}; correct it`,

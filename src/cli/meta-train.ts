@@ -1,6 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
-import { META_FIELDS, type MetaConfig } from "../meta/config.ts";
+import { META_FIELDS, type MetaConfig, resolveMetaConfig, withOverrides } from "../meta/config.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { listDirectory, readText } from "../runs/files.ts";
 import { type CliContext, print, printJson } from "./context.ts";
@@ -126,7 +126,6 @@ function report(context: CliContext, { out, json }: MetaTrainFlags, result: Meta
 
 /** The configuration: flags over the file (or, when resuming, the run's own) over the defaults. */
 async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaConfig> {
-  const { resolveMetaConfig } = await import("../meta/config.ts");
   const { readRun } = await import("../runs/run-directory.ts");
   const { horizon, truncation } = flags;
   const set: Record<string, unknown> = {
@@ -139,9 +138,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     : flags.config === undefined
       ? {}
       : await readConfig(flags.config);
-  const merged: Record<string, unknown> = { ...base, ...set };
-  // a shorthand takes the place of the field it stands for
-  if (horizon !== undefined) delete merged.schedule;
+  const merged = withOverrides(base, set);
   if (!("tasks" in merged)) {
     if (flags.resume) {
       throw new LowlandError(

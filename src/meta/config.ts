@@ -1,6 +1,6 @@
 import { LowlandError } from "../errors.ts";
 import { type FieldValues, resolveFields } from "../fields.ts";
-import { parseSpec } from "../spec.ts";
+import { formatSpec, parseSpec } from "../spec.ts";
 
 /** Version of the configuration's form; older ones migrate. */
 export const META_CONFIG_VERSION = 2;
@@ -184,6 +184,27 @@ export function resolveMetaConfig(input: unknown, source = "configuration"): Met
   const config = resolveFields(withoutShorthands(input as MetaConfigInput, source), META_FIELDS, source);
   refuseRaggedWindows(config, source);
   return config;
+}
+
+/**
+ * A configuration as written with some of its settings given anew: a shorthand takes the place of what stands for the
+ * same.
+ */
+export function withOverrides(base: MetaConfigInput, given: MetaConfigInput): MetaConfigInput {
+  const kept: Record<string, unknown> = { ...base };
+  const replaced = (name: string, shorthand: string): void => {
+    if (shorthand in given) delete kept[name];
+    if (name in given) delete kept[shorthand];
+  };
+  replaced("schedule", "horizon");
+  replaced("objective", "metaLossBatch");
+  if ("estimator" in given) delete kept.truncation;
+  else if ("truncation" in given && base.estimator !== undefined) {
+    const { name, settings } = parseSpec(base.estimator);
+    const { truncation: _before, ...others } = settings;
+    kept.estimator = formatSpec({ name, settings: others });
+  }
+  return { ...kept, ...given };
 }
 
 /** The fields a configuration's shorthands stand for, in their place. */

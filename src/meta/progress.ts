@@ -7,6 +7,8 @@ import { parseSpec } from "../spec.ts";
 export interface Progress {
   readonly outerStep: number;
   readonly bestOuterStep: number;
+  /** Its meta-validation loss, if there was one. */
+  readonly bestLoss?: number;
   readonly innerSteps: number;
   readonly gradientEvaluations: number;
 }
@@ -27,13 +29,14 @@ export function progressOf(bytes: Uint8Array, source: string): Progress {
   }
   const saved = JSON.parse(state) as {
     outerStep: number;
-    best?: { outerStep: number };
+    best?: { outerStep: number; loss: number };
     innerSteps?: number;
     gradientEvaluations: number;
   };
   return {
     outerStep: saved.outerStep,
     bestOuterStep: saved.best?.outerStep ?? saved.outerStep,
+    ...(saved.best && { bestLoss: saved.best.loss }),
     innerSteps: saved.innerSteps ?? saved.outerStep * stepsOf(JSON.parse(config)),
     gradientEvaluations: saved.gradientEvaluations,
   };

@@ -196,9 +196,9 @@ describe("estimateStages", () => {
 
   it("adds up windows, the regularizer's gradients and meta-validations", () => {
     const [stage] = estimateStages({ ...plan, metaRuns: [run], baselines: [] }, rates, 1);
-    // 2 instances, 21 points a window with one more gradient each; 2 × 2 validations of 100 steps
+    // 2 instances, 20 points a window with one more gradient each; 2 × 2 validations of 100 steps
     expect(stage!.stage).toBe("meta-train");
-    expect(stage!.seconds).toBeCloseTo(100 * 2 * (0.5 + 21 * 0.001) + 4 * (100 * 0.011 + 0.1), 9);
+    expect(stage!.seconds).toBeCloseTo(100 * 2 * (0.5 + 20 * 0.001) + 4 * (100 * 0.011 + 0.1), 9);
   });
 
   it("divides what threads can share, and leaves out stages without work", () => {

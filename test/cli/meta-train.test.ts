@@ -531,7 +531,8 @@ it("settings come from a configuration file, flags taking precedence", async () 
   expect(JSON.parse(readFileSync(join(out, "config.resolved.json"), "utf8"))).toMatchObject({
     outerSteps: 4,
     learned: "lstm:hidden=4",
-    horizon: 10,
+    schedule: "constant:10",
+    estimator: "bptt:truncation=5",
     instances: 2,
   });
 });
