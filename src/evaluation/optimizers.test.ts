@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lstm } from "../learned/lstm.ts";
 import { optimizerOf } from "../learned/types.ts";
-import { encodeWeights } from "../meta/checkpoint.ts";
+import { encodeWeights } from "../learned/weights.ts";
 import { key } from "../random/key.ts";
 import { defineTask } from "../tasks/define.ts";
 import { zooPath } from "../zoo/zoo.ts";
