@@ -119,8 +119,10 @@ export type { ValidationRequest, ValidationResult } from "./meta/validate.ts";
 export { loadWeights, readWeights } from "./meta/weights.ts";
 // networks and tasks
 export { batchNorm, conv2d, maxPool } from "./nn/conv.ts";
+export { type Head, type OpenHead, softmaxCrossEntropy, squaredError } from "./nn/heads.ts";
 export { dense, type Layer, type OpenLayer, relu, type Shape, sigmoid, tanh } from "./nn/layers.ts";
 export type { OpenNetwork } from "./nn/open-network.ts";
+export { residual } from "./nn/residual.ts";
 export { type Initialization, type Network, sequential } from "./nn/sequential.ts";
 // optimizers, hand-designed and learned, and what goes around them
 export { clip } from "./optimizers/combinators/clip.ts";

@@ -31,14 +31,14 @@ export interface LoadedDataset {
 }
 
 /**
- * Refuses a dataset whose arrays are not as long as its extents say, or whose labels are not below `classes`.
+ * Refuses a dataset whose arrays are shorter than its extents say, or whose labels are not below `classes`.
  *
  * @throws {LowlandError} E_DATA, with the first label that is too large
  */
 export function checkDataset(dataset: Dataset): void {
   const { name, images, labels, count, height, width, channels, classes } = dataset;
   const bytes = count * height * width * channels;
-  if (images.length !== bytes || labels.length !== count) {
+  if (images.length < bytes || labels.length < count) {
     throw new LowlandError(
       "E_DATA",
       `${name} has ${images.length} bytes of images and ${labels.length} labels, ${count} images of ${height}×${width}×${channels} have ${bytes} and ${count}; give it whole`,

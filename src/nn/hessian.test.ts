@@ -5,6 +5,7 @@ import { dot } from "../kernels/vector.ts";
 import { foldIn, key, normal, randomIntegers } from "../random/key.ts";
 import { batchNorm, conv2d, maxPool } from "./conv.ts";
 import { dense, relu, sigmoid, tanh } from "./layers.ts";
+import { residual } from "./residual.ts";
 import { type Network, sequential } from "./sequential.ts";
 
 const BATCH = 6;
@@ -22,6 +23,29 @@ const networks: readonly (readonly [string, Network])[] = [
     sequential(
       [9, 8, 2],
       [conv2d(3), maxPool(2), relu(), conv2d(4, { kernel: 2 }), maxPool(2), relu(), dense(5)],
+      SPREAD,
+    ),
+  ],
+  [
+    "residual",
+    sequential(
+      [13],
+      [dense(9), tanh(), residual([dense(6), sigmoid(), dense(9)]), relu(), residual([dense(7)], [dense(7)])],
+      SPREAD,
+    ),
+  ],
+  [
+    "residual and normalized",
+    sequential(
+      [6, 6, 2],
+      [
+        conv2d(3),
+        residual([batchNorm(), relu(), conv2d(3, { kernel: 1 }), batchNorm()]),
+        tanh(),
+        residual([conv2d(2)], [conv2d(2)]),
+        maxPool(2),
+        dense(5),
+      ],
       SPREAD,
     ),
   ],

@@ -1,3 +1,4 @@
+import { LowlandError } from "../errors.ts";
 import type { Ops } from "../kernels/ops.ts";
 import type { Vector } from "../kernels/types.ts";
 import { axpy } from "../kernels/vector.ts";
@@ -106,6 +107,15 @@ export function bilinearTangents(
   };
 }
 
+/** Parameters; `fanIn` is what initializations divide by, `initial` a constant every initialization uses. */
+export type Slots = readonly {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly kind: "weight" | "bias";
+  readonly fanIn?: number;
+  readonly initial?: number;
+}[];
+
 /** A layer of a network: shapes and parameters, and how to open it on one precision's operations. */
 export interface Layer {
   readonly name: string;
@@ -117,17 +127,36 @@ export interface Layer {
   output(input: Shape): Shape;
   /** The first rows and columns of the input that the output depends on; all of it where missing. */
   reads?(input: Shape): Shape;
-  /** Parameters; `fanIn` is what He initialization divides by, `initial` a constant every initialization uses. */
-  slots(input: Shape): readonly {
-    name: string;
-    shape: readonly number[];
-    kind: "weight" | "bias";
-    fanIn?: number;
-    initial?: number;
-  }[];
+  slots(input: Shape): Slots;
   /** Entries of `OpenLayer.statistics`, of layers that have them. */
   statisticsSize?(input: Shape): number;
+  /** Floats of activations an example takes inside the layer. */
+  activationSize?(input: Shape): number;
   open(context: { ops: Ops; batch: number; input: Shape; output: Shape }): OpenLayer;
+}
+
+/**
+ * Refuses layers that overwrite what is still needed: the input, what the layer before needs for its gradient, or the output.
+ *
+ * @param output what the outputs of the last layer are
+ * @throws {LowlandError} E_CONFIG
+ */
+export function refuseOverwriting(layers: readonly Layer[], output: string): void {
+  layers.forEach((layer, i) => {
+    if (layer.inPlace && (i === 0 || layers[i - 1]!.inPlace)) {
+      throw new LowlandError(
+        "E_CONFIG",
+        `${layer.name} overwrites its input, ${i === 0 ? "the network's" : `which ${layers[i - 1]!.name} needs for its gradient`}; put another layer before it`,
+      );
+    }
+  });
+  const last = layers.at(-1);
+  if (last?.inPlace) {
+    throw new LowlandError(
+      "E_CONFIG",
+      `${last.name} comes last, but the outputs of the last layer are ${output}; put a dense layer behind it or leave it out`,
+    );
+  }
 }
 
 /** Fully connected: y = W x + b, W stored [outputs][inputs]. */

@@ -4,6 +4,7 @@ import { kernelOps, referenceOps } from "../kernels/ops.ts";
 import { norm } from "../kernels/vector.ts";
 import { foldIn, key, normal, randomIntegers } from "../random/key.ts";
 import { dense, relu, sigmoid, tanh } from "./layers.ts";
+import { residual } from "./residual.ts";
 import { type Network, sequential } from "./sequential.ts";
 
 const BATCH = 5;
@@ -16,6 +17,14 @@ const networks: readonly (readonly [string, Network])[] = [
   ["tanh", sequential([13], [dense(9), tanh(), dense(7)], SPREAD)],
   ["relu", sequential([13], [dense(9), relu(), dense(7)], SPREAD)],
   ["deep", sequential([13], [dense(11), tanh(), dense(9), sigmoid(), dense(6), relu(), dense(7)], SPREAD)],
+  [
+    "residual",
+    sequential(
+      [13],
+      [dense(9), tanh(), residual([dense(6), sigmoid(), dense(9)]), relu(), residual([dense(7)], [dense(7)])],
+      SPREAD,
+    ),
+  ],
   ["of an image", sequential([3, 5, 2], [dense(6), sigmoid(), dense(3)], SPREAD)],
 ];
 
@@ -80,6 +89,42 @@ describe.each(networks)("a network: %s", (_name, network) => {
     });
     expect(first.loss + rest.loss).toBeCloseTo(loss, 10);
     expect(norm(sum.map((value, i) => value - gradient[i]!))).toBeLessThan(1e-12);
+  });
+});
+
+describe("residual", () => {
+  it("names and counts the parameters of both branches", () => {
+    const network = sequential([4], [dense(3), residual([dense(2), relu(), dense(5)], [dense(5)])], SPREAD);
+    expect(network.layout.slots.map(({ name, shape }) => [name, ...shape])).toEqual([
+      ["dense0.w", 3, 4],
+      ["dense0.b", 3],
+      ["residual0.dense0.w", 2, 3],
+      ["residual0.dense0.b", 2],
+      ["residual0.dense1.w", 5, 2],
+      ["residual0.dense1.b", 5],
+      ["residual0.shortcut.dense0.w", 5, 3],
+      ["residual0.shortcut.dense0.b", 5],
+    ]);
+  });
+
+  it("with a body of zeros is the identity", () => {
+    const plain = sequential([4], [dense(3)], SPREAD);
+    const deep = sequential([4], [dense(3), residual([dense(3)])], SPREAD);
+    const params = new Float64Array(deep.layout.size);
+    plain.init(key(1), params.subarray(0, plain.layout.size));
+    const losses = [plain, deep].map((network) => {
+      const opened = network.open(referenceOps, 2);
+      normal(key(2), opened.input);
+      return opened.run(params.subarray(0, network.layout.size), Uint8Array.of(0, 2), 2).loss;
+    });
+    expect(losses[0]).toBe(losses[1]);
+  });
+
+  it("refuses branches of different shapes, and ones that end in an activation", () => {
+    expect(() => sequential([4], [residual([dense(3)])], SPREAD)).toThrow(
+      "residual: the body gives [3], what it is added to has [4]; give a shortcut of that shape",
+    );
+    expect(() => residual([dense(4), relu()])).toThrow("relu comes last");
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Vector } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import type { Key } from "../random/key.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import type { Known, Objective } from "../tasks/types.ts";
 import type { Regularizer } from "./types.ts";
 
@@ -27,6 +28,8 @@ export function ascentFactor(rho: number, direction: Vector): number {
 /**
  * Plain loss and gradient: the caller's if it has them, otherwise evaluated into `buffer`. The gradient that
  * comes back must not be modified.
+ *
+ * @throws {LowlandError} E_SHAPE if a vector does not fit the objective's layout
  */
 export function plainAt(
   objective: Objective,
@@ -35,11 +38,15 @@ export function plainAt(
   buffer: Vector,
   known: Known | undefined,
 ): Known {
+  checkVector("params", params, objective.layout);
+  if (known !== undefined) checkVector("known.gradient", known.gradient, objective.layout, params);
   return known ?? { loss: objective.lossAndGradient(params, batch, buffer), gradient: buffer };
 }
 
 /** Hands a plain evaluation on as the result: what every regularizer does where its perturbation is zero. */
 export function passOn(plain: Known, gradient: Vector): number {
-  if (plain.gradient !== gradient) gradient.set(plain.gradient);
+  if (plain.gradient === gradient) return plain.loss;
+  checkVector("gradient", gradient, { size: plain.gradient.length }, plain.gradient);
+  gradient.set(plain.gradient);
   return plain.loss;
 }

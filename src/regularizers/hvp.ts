@@ -2,6 +2,7 @@ import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import type { Key } from "../random/key.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import type { Objective } from "../tasks/types.ts";
 
 /** Writes H(params; batch)·vector to `product`, which may not alias `vector`. */
@@ -30,6 +31,9 @@ export function hessianVectorProducts(objective: Objective): HessianVectorProduc
   if (exact) return (params, batch, vector, product) => exact.call(objective, params, batch, vector, product);
 
   return (params, batch, vector, product) => {
+    checkVector("params", params, objective.layout);
+    checkVector("vector", vector, objective.layout, params);
+    checkVector("product", product, objective.layout, params);
     const length = norm(vector);
     if (length === 0) {
       product.fill(0);

@@ -4,6 +4,7 @@ import { openArena } from "../kernels/module.ts";
 import type { Vector } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
 import { key } from "../random/key.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 import { checkRegularizer } from "../testing/check-regularizer.ts";
@@ -85,6 +86,19 @@ it("GAM by central differences agrees with exact products to 1e-8 in float64 and
   expectClose(evaluate(regularized, Float64Array.from(goldenPoint)).gradient, expected, 1e-8);
   expectClose(evaluate(regularized, Float32Array.from(goldenPoint)).gradient, expected, 1e-3);
 });
+
+/** The golden objective, its own vectors checked as those of a task are. */
+function checked(): Objective {
+  const inside = quarticObjective(goldenMatrix, { exactProducts: false });
+  return completeObjective({
+    layout: inside.layout,
+    lossAndGradient(params, key, gradient) {
+      checkVector("params", params, inside.layout);
+      checkVector("gradient", gradient, inside.layout, params);
+      return inside.lossAndGradient(params, key, gradient);
+    },
+  });
+}
 
 const registered = regularizerNames.map((name) => makeRegularizer(name));
 
@@ -461,6 +475,25 @@ describe("a perturbed gradient of zero", () => {
     const { gradient } = evaluate(gamFd(settings).apply(ridge), Float32Array.of(1));
     expect(gradient[0]).toBeCloseTo(0.05 * 1.9, 6);
   });
+});
+
+it.each(registered)("$name refuses vectors that do not fit the objective", (regularizer) => {
+  const regularized = regularizer.apply(checked());
+  const params = Float32Array.from(goldenPoint);
+  const known = { loss: 1, gradient: params.slice() };
+  const calls: (() => unknown)[] = [
+    () => regularized.lossAndGradient(params.slice(1), batch, params.slice()),
+    () => regularized.lossAndGradient(params, batch, params.slice(1)),
+    () => regularized.lossAndGradient(params, batch, new Float64Array(2)),
+    () => regularized.loss(params.slice(1), batch),
+  ];
+  if (regularizer.name !== "none") {
+    const short = { loss: 1, gradient: params.slice(1) };
+    calls.push(() => regularized.lossAndGradient(params, batch, params.slice(), short));
+    calls.push(() => regularized.lossAndGradient(params, batch, params.slice(1), known));
+    calls.push(() => regularized.loss(params, batch, short));
+  }
+  for (const call of calls) expect(call).toThrow(expect.objectContaining({ code: "E_SHAPE" }));
 });
 
 it("every regularizer names the measure it is made to lower", () => {

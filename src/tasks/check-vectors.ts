@@ -6,7 +6,12 @@ import type { Layout, Vector } from "../kernels/types.ts";
  *
  * @throws {LowlandError} E_SHAPE
  */
-export function checkVector(what: string, vector: Vector, layout: Layout, params: Vector = vector): void {
+export function checkVector(
+  what: string,
+  vector: Vector,
+  layout: Pick<Layout, "size">,
+  params: Vector = vector,
+): void {
   if (vector.length === layout.size && vector.BYTES_PER_ELEMENT === params.BYTES_PER_ELEMENT) return;
   const kind = (of: Vector): string => (of instanceof Float32Array ? "float32" : "float64");
   throw new LowlandError(

@@ -29,8 +29,8 @@ export interface Examples {
   ): void;
 }
 
-/** An image of as many bytes is copied word by word; a call of `set` and its view cost as much as so many words. */
-const COPIED_BYTES = 1024;
+/** Images of up to so many bytes are copied word by word: a call of `set` and its view take as long as 24 words. */
+const COPIED_BYTES = 96;
 
 /**
  * The examples of a dataset.
