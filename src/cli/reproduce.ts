@@ -147,6 +147,7 @@ interface PaperFlags extends ReproduceFlags {
   readonly steps?: number[];
   readonly seeds?: number;
   readonly baseline?: string[];
+  readonly schedules: boolean;
   readonly outerSteps?: number;
   readonly learned?: string[];
   readonly searched?: string[];
@@ -192,6 +193,9 @@ const paper = buildCommand({
         "Hand-designed optimizers to tune and compare with instead of all sixteen, comma-separated: adam,adam+sam",
         "name",
       ),
+      schedules: toggle(
+        "Try learning rates of hand-designed optimizers also under a cosine with warm-up, within the same number of settings",
+      ),
       outerSteps: optional(integer(1), "Outer steps of meta-training instead of the budget's", "n"),
       learned: optional(
         list(String),
@@ -211,14 +215,27 @@ const paper = buildCommand({
     const { paperPlan } = await import("../reproduce/paper.ts");
     const { refuseUnknownTask } = await import("../tasks/load.ts");
     for (const name of [...(given.source ?? []), ...(given.task ?? [])]) refuseUnknownTask(name);
-    const { budget, source, task, steps, seeds, baseline, outerSteps, learned, searched, dryRun, ...common } =
-      given;
+    const {
+      budget,
+      source,
+      task,
+      steps,
+      seeds,
+      baseline,
+      schedules,
+      outerSteps,
+      learned,
+      searched,
+      dryRun,
+      ...common
+    } = given;
     const plan = paperPlan(budget, {
       ...(source && { sources: source }),
       ...(task && { tasks: task }),
       ...(steps && { steps }),
       ...(seeds !== undefined && { seeds }),
       ...(baseline && { baselines: baseline }),
+      schedules,
       ...(outerSteps !== undefined && { outerSteps }),
       ...(learned && { learned }),
       ...(searched && { searched }),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SCHEDULES } from "../evaluation/candidates.ts";
 import { loadMethod } from "../evaluation/optimizers.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
@@ -108,6 +109,21 @@ describe("baselineOf", () => {
         "adam:lr=0.1+sam:rho=0.2",
       ],
     });
+  });
+
+  it("tries learning rates with and without a schedule within the same count", () => {
+    expect(baselineOf("sgd", "none", 5, SCHEDULES).candidates).toEqual([
+      "sgd:lr=0.02",
+      "sgd:lr=0.4",
+      "sgd:lr=8",
+      "sgd:lr=0.02+cosine:warmup=0.05",
+      "sgd:lr=8+cosine:warmup=0.05",
+    ]);
+    for (const count of [2, 4, 18, 27]) {
+      for (const regularizer of ["none", "sam"]) {
+        expect(baselineOf("adam", regularizer, count, SCHEDULES).candidates).toHaveLength(count);
+      }
+    }
   });
 
   it("keeps to the default radius where three do not divide the count", () => {

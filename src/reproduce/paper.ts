@@ -1,4 +1,5 @@
 import { LowlandError } from "../errors.ts";
+import { candidatesOf, SCHEDULES } from "../evaluation/candidates.ts";
 import { learnedName, methodName, repetitionName, slug } from "../evaluation/names.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
 import { unknown } from "../spec.ts";
@@ -20,6 +21,8 @@ export interface PaperOptions {
   readonly seeds?: number;
   /** Hand-designed optimizers to compare with, in any spelling of their display names: `adam+sam`. */
   readonly baselines?: readonly string[];
+  /** Whether their learning rates are also tried under a cosine with warm-up, within the same number of settings. */
+  readonly schedules?: boolean;
   readonly outerSteps?: number;
   /** Run directories to take over; nothing is then meta-trained. */
   readonly learned?: readonly string[];
@@ -199,7 +202,11 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
     metaRuns: trains ? metaRunsOf(preset, sources, meta) : [],
     adopted: learned,
     searched,
-    baselines: baselinesNamed(options.baselines, preset.candidates),
+    baselines: baselinesNamed(
+      options.baselines,
+      preset.candidates,
+      options.schedules ? SCHEDULES : undefined,
+    ),
     // far from the seeds of the final runs
     tuning: { seeds: Array.from({ length: preset.tuningSeeds }, (_, i) => 1000 + i) },
     tasks,
@@ -239,9 +246,15 @@ function metaRunsOf(
 }
 
 /** The sixteen hand-designed optimizers, or those of them that are named, in one order. */
-function baselinesNamed(names: readonly string[] | undefined, count: number): PlannedBaseline[] {
+function baselinesNamed(
+  names: readonly string[] | undefined,
+  count: number,
+  schedules: readonly string[] | undefined,
+): PlannedBaseline[] {
   const all = Object.keys(RATES).flatMap((optimizer) =>
-    ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) => baselineOf(optimizer, regularizer, count)),
+    ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) =>
+      baselineOf(optimizer, regularizer, count, schedules),
+    ),
   );
   if (names === undefined) return all;
   const wanted = new Set(names.map(slug));
@@ -264,24 +277,19 @@ function baselinesNamed(names: readonly string[] | undefined, count: number): Pl
  * One baseline with `count` settings to choose from, the same number for all: learning rates alone; or, with an explicit
  * regularizer, a third as many, each with three radii. Where `count` is no multiple of three, as many learning rates with
  * the default radius.
+ *
+ * @param schedules what learning rates are tried under; they share the count
  */
-export function baselineOf(optimizer: string, regularizer: string, count: number): PlannedBaseline {
-  const name = methodName(optimizer, regularizer);
-  const explicit = EXPLICIT_RADII[regularizer];
-  const radii = explicit === undefined || count % 3 === 0 ? explicit : [explicit[1]];
-  const rates = logGrid(RATES[optimizer]!, count / (radii?.length ?? 1));
-  const candidates = rates.flatMap((lr) =>
-    radii === undefined
-      ? [`${optimizer}:lr=${lr}`]
-      : radii.map((rho) => `${optimizer}:lr=${lr}+${regularizer}:rho=${rho}`),
-  );
-  return { name, candidates: candidates as [string, ...string[]] };
-}
-
-/** Numbers evenly spaced in their logarithm, to two digits; the middle where there is only one. */
-function logGrid([low, high]: readonly [number, number], count: number): number[] {
-  return Array.from({ length: count }, (_, i) => {
-    const share = count === 1 ? 0.5 : i / (count - 1);
-    return Number((low * (high / low) ** share).toPrecision(2));
-  });
+export function baselineOf(
+  optimizer: string,
+  regularizer: string,
+  count: number,
+  schedules?: readonly string[],
+): PlannedBaseline {
+  const radii = EXPLICIT_RADII[regularizer] ?? [];
+  const specs = radii.map((rho) => `${regularizer}:rho=${rho}`);
+  const [first = "none", ...others] = count % 3 === 0 ? specs : specs.slice(1, 2);
+  const space = { optimizer, rates: RATES[optimizer]!, regularizers: [first, ...others] as const };
+  const candidates = candidatesOf({ ...space, ...(schedules && { schedules }) }, count);
+  return { name: methodName(optimizer, regularizer), candidates: candidates as [string, ...string[]] };
 }

@@ -132,6 +132,12 @@ describe("schedules", () => {
     expect(factorsOf(warmup({ steps: 4 })(plain), 6)).toEqual([0.25, 0.5, 0.75, 1, 1, 1]);
   });
 
+  it("take a warm-up below 1 as a share of the training", () => {
+    const [share, steps] = [cosine({ warmup: 0.3 })(plain), cosine({ warmup: 3 })(plain)];
+    expect(factorsOf(share, 10, 10)).toEqual(factorsOf(steps, 10, 10));
+    expect(factorsOf(linear({ warmup: 0.25, steps: 8 })(plain), 2)).toEqual([0.5, 1]);
+  });
+
   it("stay where they ended", () => {
     expect(factorsOf(linear({ steps: 2, end: 0.25 })(plain), 5).slice(2)).toEqual([0.25, 0.25, 0.25]);
     expect(factorsOf(cosine({ warmup: 3, end: 0.5 })(plain), 4, 2).at(-1)).toBe(0.5);

@@ -3,16 +3,14 @@ import { scale } from "../../kernels/vector.ts";
 import { type NumberParameter, type Settings, settle } from "../../spec.ts";
 import { around, type Combinator } from "./combinator.ts";
 
-const warmupSteps = (value: number): NumberParameter => ({
-  default: value,
-  min: 0,
-  integer: true,
-  description: "first steps, in which the factor rises in equal parts to 1",
-});
-
 /** Settings of schedules that fall. */
 export const fallParameters: Readonly<Record<"warmup" | "end" | "steps", NumberParameter>> = {
-  warmup: warmupSteps(0),
+  warmup: {
+    default: 0,
+    min: 0,
+    description:
+      "first steps, in which the factor rises in equal parts to 1; below 1: a share of the training",
+  },
   end: { default: 0, min: 0, description: "factor that it ends in" },
   steps: {
     default: 0,
@@ -21,7 +19,14 @@ export const fallParameters: Readonly<Record<"warmup" | "end" | "steps", NumberP
     description: "steps after which it has ended; 0: those of the training",
   },
 };
-export const warmupParameters: Readonly<Record<"steps", NumberParameter>> = { steps: warmupSteps(100) };
+export const warmupParameters: Readonly<Record<"steps", NumberParameter>> = {
+  steps: {
+    default: 100,
+    min: 0,
+    integer: true,
+    description: "first steps, in which the factor rises in equal parts to 1",
+  },
+};
 
 export type FallOptions = Partial<Settings<typeof fallParameters>>;
 
@@ -29,7 +34,7 @@ export type FallOptions = Partial<Settings<typeof fallParameters>>;
  * Scales updates by a factor that rises over `warmup` steps and falls along half a cosine:
  * f(t) = (t + 1)/W for t < W, else e + (1 − e)·(1 + cos π(t − W)/(T − W))/2. (Loshchilov & Hutter, 2017.)
  *
- * @param options `warmup` W, `end` e, `steps` T (0: the horizon that `init` is given)
+ * @param options `warmup` W (below 1: a share of T), `end` e, `steps` T (0: the horizon that `init` is given)
  */
 export function cosine(options: FallOptions = {}): Combinator {
   return falling("cosine", options, (share) => (1 + cosPi(share)) / 2);
@@ -51,9 +56,10 @@ function falling(name: string, options: FallOptions, shape: (share: number) => n
   const settings = settle(`combinator ${name}`, fallParameters, options);
   const { warmup, end, steps } = settings;
   return scheduled(name, settings, (step, horizon) => {
-    if (step < warmup) return (step + 1) / warmup;
     const total = steps || horizon!;
-    const share = total > warmup ? Math.min(1, (step - warmup) / (total - warmup)) : 1;
+    const rise = warmup < 1 ? Math.round(warmup * total) : warmup;
+    if (step < rise) return Math.min(1, (step + 1) / rise);
+    const share = total > rise ? Math.min(1, (step - rise) / (total - rise)) : 1;
     return end + (1 - end) * shape(share);
   });
 }
