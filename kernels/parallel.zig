@@ -14,6 +14,11 @@ pub const most = 16;
 /// Float operations that are worth a task: about 10 µs, ten times what it takes to hand one over.
 const worthwhile = 400_000;
 
+/// Threads that this caller may use.
+pub inline fn share() usize {
+    return if (simd.threads) poolShare() else 1;
+}
+
 /// Calls context.run(index) for every index below `count`, in any order and side by side.
 pub inline fn each(count: usize, context: anytype) void {
     const Context = @TypeOf(context.*);
@@ -53,8 +58,7 @@ pub inline fn ranges(total: usize, step: usize, work: usize, context: anytype) v
 
 inline fn tasks(total: usize, step: usize, work: usize) usize {
     if (!simd.threads or total <= step or total *| work < 2 * worthwhile) return 1;
-    const share = poolShare();
-    if (share == 1) return 1;
+    if (share() == 1) return 1;
     // some more than threads, so that one that is held up leaves the rest to others
-    return @min(4 * share, most, total *| work / worthwhile, (total + step - 1) / step);
+    return @min(4 * share(), most, total *| work / worthwhile, (total + step - 1) / step);
 }

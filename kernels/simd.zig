@@ -29,13 +29,13 @@ pub const threads = !wasm;
 
 /// Shapes of micro-tiles: as many accumulators as the registers of the target hold.
 pub const tile = if (avx512)
-    .{ .name = "avx512", .width = 16, .rows = 8, .dot = .{ 4, 8 }, .block = 12, .pixels = 8, .gemm = .{ 4, 4 }, .wide = true, .gather = 8 }
+    .{ .name = "avx512", .width = 16, .rows = 8, .gates = 10, .dot = .{ 10, 4 }, .block = 20, .pixels = 8, .gemm = .{ 4, 4 }, .wide = true, .gather = 8 }
 else if (avx2)
-    .{ .name = "avx2", .width = 8, .rows = 4, .dot = .{ 3, 4 }, .block = 12, .pixels = 5, .gemm = .{ 3, 4 }, .wide = false, .gather = 12 }
+    .{ .name = "avx2", .width = 8, .rows = 4, .gates = 4, .dot = .{ 3, 4 }, .block = 12, .pixels = 5, .gemm = .{ 3, 4 }, .wide = false, .gather = 12 }
 else if (wasm)
-    .{ .name = "wasm", .width = 4, .rows = 2, .dot = .{ 2, 4 }, .block = 12, .pixels = 2, .gemm = .{ 2, 4 }, .wide = false, .gather = 7 }
+    .{ .name = "wasm", .width = 4, .rows = 2, .gates = 2, .dot = .{ 2, 4 }, .block = 12, .pixels = 2, .gemm = .{ 2, 4 }, .wide = false, .gather = 7 }
 else
-    .{ .name = "v128", .width = 4, .rows = 5, .dot = .{ 4, 4 }, .block = 12, .pixels = 5, .gemm = .{ 4, 4 }, .wide = false, .gather = 16 };
+    .{ .name = "v128", .width = 4, .rows = 5, .gates = 5, .dot = .{ 4, 4 }, .block = 12, .pixels = 5, .gemm = .{ 4, 4 }, .wide = false, .gather = 16 };
 
 /// Lanes of a register that one sum of eight lanes takes; with registers of sixteen, two sums share one.
 pub const sum_width = @min(8, tile.width);

@@ -6,7 +6,7 @@ process.env.LOWLAND_KERNELS = "portable";
 const { kernels } = await import("./module.ts");
 await import("./elementary.test.ts");
 await import("./kernels.test.ts");
-await import("../learned/lstm.test.ts");
+await import("../learned/coordinatewise.test.ts");
 await import("../meta/estimators/bptt.test.ts");
 await import("../nn/sequential.test.ts");
 await import("../optimizers/optimizers.test.ts");

@@ -85,35 +85,43 @@ export interface KernelExports {
   adamStep(w: Pointer, u: PointerOrNull, g: Pointer, m: Pointer, v: Pointer, n: number, lr: number, b1: number, b2: number, eps: number, c1: number, c2: number, shrink: number): void;
   /** u = −lr·sign(b1·m + (1−b1)·g) − shrink·w; m ← b2·m + (1−b2)·g */
   lionStep(w: Pointer, u: PointerOrNull, g: Pointer, m: Pointer, n: number, lr: number, b1: number, b2: number, shrink: number): void;
+  /** Slots that are of use: tasks at a time. */
+  lstmSlots(): number;
+  /** Floats in the state of one tile of 16 coordinates. */
   lstmStateTile(H: number): number;
+  /** Floats in the record of one tile over `steps` steps. */
   lstmRecordTile(H: number, steps: number): number;
+  /** Floats of φ packed for forward. */
   lstmPackedSize(H: number): number;
-  lstmPackedTransposedSize(H: number): number;
-  lstmScratchSize(H: number): number;
+  /** Floats of φ packed for backward. */
+  lstmTransposedSize(H: number): number;
+  /** Floats of scratch for one slot; `steps` 0: for lstmForward. */
+  lstmScratchSize(H: number, steps: number): number;
+  /** Floats of accumulators: the sums, and as many again for every slot. */
   lstmAccumulatorSize(H: number): number;
-  /** φ: w1[2+H][4H] b1[4H] w2[2H][4H] b2[4H] lw[H] lb[1] → packed, packedTransposed. */
   lstmPack(phi: Pointer, H: number, packed: Pointer, transposed: Pointer): void;
   /**
-   * One optimizer step for n coordinates: w ← w + scale·linear(h2).
-   * `records`: null, or the records of all tiles; at t = 0 the state is recorded first.
+   * One step of n coordinates: w ← w + u, or, where `u` is not null, u is written there and w left alone.
+   * `records`: null, or the records of all tiles, of which slot t is written; at t = 0 the state is recorded first.
    */
-  lstmForward(w: Pointer, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, scratch: Pointer, expK: number, threshold: number, inverse: number, scale: number, records: PointerOrNull, t: number, steps: number): void;
-  /** The same on the pool's threads. */
-  lstmForwardPool(w: Pointer, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, scratch: Pointer, expK: number, threshold: number, inverse: number, scale: number, records: PointerOrNull, t: number, steps: number): void;
-  /** Backward through a window from stored records. cotangents[t][n]: ∂(meta-loss)/∂u_t. The records are used up. */
-  lstmBackward(n: number, steps: number, records: Pointer, cotangents: Pointer, weights: Pointer, transposed: Pointer, H: number, scratch: Pointer, scale: number, acc: Pointer): void;
+  lstmForward(w: Pointer, u: PointerOrNull, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, settings: Pointer, scratch: Pointer, slots: number, records: PointerOrNull, t: number, steps: number): void;
   /**
-   * The same on the pool's threads: every chunk of tiles has accumulators of its own, behind `acc`, which are added in
-   * order. The bits do not depend on the number of threads.
+   * Backward through a window; cotangents[t][n] = ∂(meta-loss)/∂u_t. Adds to the first accumulators.
+   * `start`: null where `records` are those of all tiles, else the state before the window, whose gradients[t][n] are run
+   * again into one record for each slot. `after`, `before`: null, or ∂/∂state by the window's end (read) and start (written).
    */
-  lstmBackwardPool(n: number, steps: number, records: Pointer, cotangents: Pointer, weights: Pointer, transposed: Pointer, H: number, scratch: Pointer, scale: number, acc: Pointer): void;
-  /**
-   * The same without records: every tile's steps are run again from the state at the start of the window, into a record
-   * of one tile. `state` (start of the window) is used up; gradients[t][n] are the inputs of the window.
-   */
-  lstmBackwardRecompute(n: number, steps: number, state: Pointer, gradients: Pointer, cotangents: Pointer, weights: Pointer, transposed: Pointer, H: number, scratch: Pointer, rec: Pointer, expK: number, threshold: number, inverse: number, scale: number, acc: Pointer): void;
+  lstmBackward(n: number, steps: number, records: Pointer, start: PointerOrNull, gradients: PointerOrNull, cotangents: Pointer, after: PointerOrNull, before: PointerOrNull, weights: Pointer, transposed: Pointer, H: number, settings: Pointer, scratch: Pointer, slots: number, acc: Pointer): void;
   /** gradient[i] ← sum of the four lanes of accumulator i, in φ's order. */
   lstmReduce(acc: Pointer, count: number, gradient: Pointer): void;
+  rnnpropStateTile(H: number): number;
+  rnnpropRecordTile(H: number, steps: number): number;
+  rnnpropPackedSize(H: number): number;
+  rnnpropTransposedSize(H: number): number;
+  rnnpropScratchSize(H: number, steps: number): number;
+  rnnpropAccumulatorSize(H: number): number;
+  rnnpropPack(phi: Pointer, H: number, packed: Pointer, transposed: Pointer): void;
+  rnnpropForward(w: Pointer, u: PointerOrNull, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, settings: Pointer, scratch: Pointer, slots: number, records: PointerOrNull, t: number, steps: number): void;
+  rnnpropBackward(n: number, steps: number, records: Pointer, start: PointerOrNull, gradients: PointerOrNull, cotangents: Pointer, after: PointerOrNull, before: PointerOrNull, weights: Pointer, transposed: Pointer, H: number, settings: Pointer, scratch: Pointer, slots: number, acc: Pointer): void;
   peakFlops(): number;
   registerPeak(iterations: number): number;
   /** a·b + c as the kernels compute it: tells whether it is rounded once. */

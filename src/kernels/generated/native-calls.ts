@@ -34,19 +34,26 @@ export const INTERFACE: string =
   "rmspropStep:poppnfff " +
   "adamStep:popppnfffffff " +
   "lionStep:poppnffff " +
+  "lstmSlots: " +
   "lstmStateTile:n " +
   "lstmRecordTile:nn " +
   "lstmPackedSize:n " +
-  "lstmPackedTransposedSize:n " +
-  "lstmScratchSize:n " +
+  "lstmTransposedSize:n " +
+  "lstmScratchSize:nn " +
   "lstmAccumulatorSize:n " +
   "lstmPack:pnpp " +
-  "lstmForward:ppnppnpffffonn " +
-  "lstmForwardPool:ppnppnpffffonn " +
-  "lstmBackward:nnppppnpfp " +
-  "lstmBackwardPool:nnppppnpfp " +
-  "lstmBackwardRecompute:nnpppppnppffffp " +
+  "lstmForward:popnppnppnonn " +
+  "lstmBackward:nnpoopooppnppnp " +
   "lstmReduce:pnp " +
+  "rnnpropStateTile:n " +
+  "rnnpropRecordTile:nn " +
+  "rnnpropPackedSize:n " +
+  "rnnpropTransposedSize:n " +
+  "rnnpropScratchSize:nn " +
+  "rnnpropAccumulatorSize:n " +
+  "rnnpropPack:pnpp " +
+  "rnnpropForward:popnppnppnonn " +
+  "rnnpropBackward:nnpoopooppnppnp " +
   "peakFlops: " +
   "registerPeak:n " +
   "multiplyAdd:fff ";
@@ -360,6 +367,9 @@ export function nativeCalls(functions: AddonFunctions, block: Float64Array): Ker
       block[8] = shrink;
       return functions.lionStep();
     },
+    lstmSlots() {
+      return functions.lstmSlots();
+    },
     lstmStateTile(H) {
       block[0] = H;
       return functions.lstmStateTile();
@@ -373,12 +383,13 @@ export function nativeCalls(functions: AddonFunctions, block: Float64Array): Ker
       block[0] = H;
       return functions.lstmPackedSize();
     },
-    lstmPackedTransposedSize(H) {
+    lstmTransposedSize(H) {
       block[0] = H;
-      return functions.lstmPackedTransposedSize();
+      return functions.lstmTransposedSize();
     },
-    lstmScratchSize(H) {
+    lstmScratchSize(H, steps) {
       block[0] = H;
+      block[1] = steps;
       return functions.lstmScratchSize();
     },
     lstmAccumulatorSize(H) {
@@ -392,89 +403,112 @@ export function nativeCalls(functions: AddonFunctions, block: Float64Array): Ker
       block[3] = transposed;
       return functions.lstmPack();
     },
-    lstmForward(w, g, n, state, weights, H, scratch, expK, threshold, inverse, scale, records, t, steps) {
+    lstmForward(w, u, g, n, state, weights, H, settings, scratch, slots, records, t, steps) {
       block[0] = w;
-      block[1] = g;
-      block[2] = n;
-      block[3] = state;
-      block[4] = weights;
-      block[5] = H;
-      block[6] = scratch;
-      block[7] = expK;
-      block[8] = threshold;
-      block[9] = inverse;
-      block[10] = scale;
-      block[11] = records;
-      block[12] = t;
-      block[13] = steps;
+      block[1] = u;
+      block[2] = g;
+      block[3] = n;
+      block[4] = state;
+      block[5] = weights;
+      block[6] = H;
+      block[7] = settings;
+      block[8] = scratch;
+      block[9] = slots;
+      block[10] = records;
+      block[11] = t;
+      block[12] = steps;
       return functions.lstmForward();
     },
-    lstmForwardPool(w, g, n, state, weights, H, scratch, expK, threshold, inverse, scale, records, t, steps) {
-      block[0] = w;
-      block[1] = g;
-      block[2] = n;
-      block[3] = state;
-      block[4] = weights;
-      block[5] = H;
-      block[6] = scratch;
-      block[7] = expK;
-      block[8] = threshold;
-      block[9] = inverse;
-      block[10] = scale;
-      block[11] = records;
-      block[12] = t;
-      block[13] = steps;
-      return functions.lstmForwardPool();
-    },
-    lstmBackward(n, steps, records, cotangents, weights, transposed, H, scratch, scale, acc) {
+    lstmBackward(n, steps, records, start, gradients, cotangents, after, before, weights, transposed, H, settings, scratch, slots, acc) {
       block[0] = n;
       block[1] = steps;
       block[2] = records;
-      block[3] = cotangents;
-      block[4] = weights;
-      block[5] = transposed;
-      block[6] = H;
-      block[7] = scratch;
-      block[8] = scale;
-      block[9] = acc;
-      return functions.lstmBackward();
-    },
-    lstmBackwardPool(n, steps, records, cotangents, weights, transposed, H, scratch, scale, acc) {
-      block[0] = n;
-      block[1] = steps;
-      block[2] = records;
-      block[3] = cotangents;
-      block[4] = weights;
-      block[5] = transposed;
-      block[6] = H;
-      block[7] = scratch;
-      block[8] = scale;
-      block[9] = acc;
-      return functions.lstmBackwardPool();
-    },
-    lstmBackwardRecompute(n, steps, state, gradients, cotangents, weights, transposed, H, scratch, rec, expK, threshold, inverse, scale, acc) {
-      block[0] = n;
-      block[1] = steps;
-      block[2] = state;
-      block[3] = gradients;
-      block[4] = cotangents;
-      block[5] = weights;
-      block[6] = transposed;
-      block[7] = H;
-      block[8] = scratch;
-      block[9] = rec;
-      block[10] = expK;
-      block[11] = threshold;
-      block[12] = inverse;
-      block[13] = scale;
+      block[3] = start;
+      block[4] = gradients;
+      block[5] = cotangents;
+      block[6] = after;
+      block[7] = before;
+      block[8] = weights;
+      block[9] = transposed;
+      block[10] = H;
+      block[11] = settings;
+      block[12] = scratch;
+      block[13] = slots;
       block[14] = acc;
-      return functions.lstmBackwardRecompute();
+      return functions.lstmBackward();
     },
     lstmReduce(acc, count, gradient) {
       block[0] = acc;
       block[1] = count;
       block[2] = gradient;
       return functions.lstmReduce();
+    },
+    rnnpropStateTile(H) {
+      block[0] = H;
+      return functions.rnnpropStateTile();
+    },
+    rnnpropRecordTile(H, steps) {
+      block[0] = H;
+      block[1] = steps;
+      return functions.rnnpropRecordTile();
+    },
+    rnnpropPackedSize(H) {
+      block[0] = H;
+      return functions.rnnpropPackedSize();
+    },
+    rnnpropTransposedSize(H) {
+      block[0] = H;
+      return functions.rnnpropTransposedSize();
+    },
+    rnnpropScratchSize(H, steps) {
+      block[0] = H;
+      block[1] = steps;
+      return functions.rnnpropScratchSize();
+    },
+    rnnpropAccumulatorSize(H) {
+      block[0] = H;
+      return functions.rnnpropAccumulatorSize();
+    },
+    rnnpropPack(phi, H, packed, transposed) {
+      block[0] = phi;
+      block[1] = H;
+      block[2] = packed;
+      block[3] = transposed;
+      return functions.rnnpropPack();
+    },
+    rnnpropForward(w, u, g, n, state, weights, H, settings, scratch, slots, records, t, steps) {
+      block[0] = w;
+      block[1] = u;
+      block[2] = g;
+      block[3] = n;
+      block[4] = state;
+      block[5] = weights;
+      block[6] = H;
+      block[7] = settings;
+      block[8] = scratch;
+      block[9] = slots;
+      block[10] = records;
+      block[11] = t;
+      block[12] = steps;
+      return functions.rnnpropForward();
+    },
+    rnnpropBackward(n, steps, records, start, gradients, cotangents, after, before, weights, transposed, H, settings, scratch, slots, acc) {
+      block[0] = n;
+      block[1] = steps;
+      block[2] = records;
+      block[3] = start;
+      block[4] = gradients;
+      block[5] = cotangents;
+      block[6] = after;
+      block[7] = before;
+      block[8] = weights;
+      block[9] = transposed;
+      block[10] = H;
+      block[11] = settings;
+      block[12] = scratch;
+      block[13] = slots;
+      block[14] = acc;
+      return functions.rnnpropBackward();
     },
     peakFlops() {
       return functions.peakFlops();

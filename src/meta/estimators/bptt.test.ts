@@ -112,7 +112,7 @@ function unrolled() {
   const states = referenceStates(SIZE, settings.hidden);
   for (const gradient of warm) referenceStep(metaParams, gradient, states, settings);
   return (phi: Float64Array, each: (t: number, params: Float64Array) => number): number => {
-    const copies = states.map(({ h, c }) => structuredClone({ h, c }));
+    const copies = structuredClone(states);
     const params = from.slice();
     let sum = 0;
     for (let t = 0; t < TRUNCATION; t++) {
