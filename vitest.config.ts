@@ -6,6 +6,7 @@ const report = process.env.LOWLAND_TEST_REPORT;
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ["{src,test,examples}/**/*.test.ts"],
+    globalSetup: ["test/build.ts"],
     setupFiles: ["src/kernels/node.ts"],
     pool: "forks",
     testTimeout: 120_000,

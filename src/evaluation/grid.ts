@@ -83,7 +83,7 @@ async function pooled(
     jobs.map(({ task }) => task),
     store,
   );
-  const pool = openPool<Job, JobResult>("evaluation/worker", {
+  const pool = await openPool<Job, JobResult>("evaluation/worker", {
     threads: Math.min(threads, jobs.length),
     setup,
   });

@@ -5,7 +5,9 @@ import { receiveSetup, type ThreadSetup } from "../threads/setup.ts";
 import { type Job, type JobResult, openJobRunner } from "./jobs.ts";
 
 const setup = workerData as ThreadSetup;
-receiveSetup(setup);
-const runner = openJobRunner(setup.options);
 
-serve<Job, JobResult>((job) => runner.run(job));
+await serve<Job, JobResult>(() => {
+  receiveSetup(setup);
+  const runner = openJobRunner(setup.options);
+  return (job) => runner.run(job);
+});

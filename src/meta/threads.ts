@@ -19,7 +19,7 @@ export async function openExecutor(
 ): Promise<Executor> {
   if (threads <= 1) return inlineExecutor(training);
   const { config } = training;
-  const pool = openPool<MetaRequest, MetaResult>("meta/worker", {
+  const pool = await openPool<MetaRequest, MetaResult>("meta/worker", {
     threads,
     setup: { config, thread: await prepareSetup(config.tasks, options) },
   });

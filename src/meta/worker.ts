@@ -22,15 +22,15 @@ export type MetaRequest =
 export type MetaResult = Estimate | ValidationResult;
 
 const { config, thread } = workerData as { config: MetaConfig; thread: ThreadSetup };
-receiveSetup(thread);
-const opening = buildMetaTraining(config, thread.options).then(openWorker);
 
-serve<MetaRequest, MetaResult>(
-  async (request) => {
-    const worker = await opening;
-    return request.kind === "estimate"
-      ? worker.estimate(request.metaParams, request.instance, request.schedule)
-      : worker.validate(request.metaParams, request.request);
+await serve<MetaRequest, MetaResult>(
+  async () => {
+    receiveSetup(thread);
+    const worker = openWorker(await buildMetaTraining(config, thread.options));
+    return (request) =>
+      request.kind === "estimate"
+        ? worker.estimate(request.metaParams, request.instance, request.schedule)
+        : worker.validate(request.metaParams, request.request);
   },
   (result) => {
     if (!("instance" in result)) return [];
