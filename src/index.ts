@@ -207,10 +207,12 @@ export { type AscentOptions, type PgaOptions, type PgaQuantity, pga } from "./sh
 export { measurePoint, type PointMeasures, type PointSharpness } from "./sharpness/point.ts";
 export { type TopEigenvalue, type TopEigenvalueOptions, topEigenvalue } from "./sharpness/spectrum.ts";
 export { hessianTrace, type TraceEstimate, type TraceOptions } from "./sharpness/trace.ts";
-export { classificationTask } from "./tasks/classification.ts";
+export { type ClassificationOptions, classificationTask } from "./tasks/classification.ts";
 export { completeObjective, completeTask } from "./tasks/complete.ts";
 export { defineTask, type TaskDefinition } from "./tasks/define.ts";
-export { describeTasks, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/load.ts";
+export { familyOf, type TaskFamily } from "./tasks/family.ts";
+export { describeTasks, loadFamily, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/load.ts";
+export { reparametrized } from "./tasks/reparametrize.ts";
 export {
   type Evaluation,
   frozenAt,

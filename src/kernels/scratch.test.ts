@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { openArena } from "./module.ts";
+import { kernels, openArena } from "./module.ts";
 import { withScratch } from "./scratch.ts";
 import { inKernelMemory } from "./vector.ts";
 
@@ -33,4 +33,22 @@ it("lends different vectors to nested uses, and the same ones again afterwards, 
     }),
   ).toThrow("stop");
   expect(withScratch(params, 2, (vectors) => vectors.every((v, i) => v === outer[i]))).toBe(true);
+});
+
+it("keeps vectors of the lengths met last, never those that are lent out", () => {
+  const outer = openArena();
+  const base = outer.float32(33);
+  withScratch(base, 1, ([lent]) => {
+    lent!.fill(7);
+    const used: number[] = [];
+    for (let length = 1000; length < 1100; length++) {
+      const arena = openArena();
+      withScratch(arena.float32(length), 3, () => {});
+      arena.close();
+      used.push(kernels().memory.usedBytes);
+    }
+    expect(used.at(-1)! - used[20]!).toBeLessThan(3 * 16 * 4 * 100);
+    expect(lent!.every((entry) => entry === 7)).toBe(true);
+  });
+  outer.close();
 });

@@ -9,7 +9,7 @@ import { loadRegularizer } from "../regularizers/load.ts";
 import type { Regularizer } from "../regularizers/types.ts";
 import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
 import type { TaskFamily } from "../tasks/family.ts";
-import { loadFamily } from "../tasks/load-family.ts";
+import { loadFamily } from "../tasks/load.ts";
 import type { MetaConfig } from "./config.ts";
 import { estimators } from "./estimators/registry.ts";
 import { type MetaObjective, metaObjectives } from "./objective.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeIdx } from "../data/idx.ts";
 import { type Key, key } from "../random/key.ts";
 import { defineTask } from "./define.ts";
-import { describeTasks, loadTask, TASK_NAMES } from "./load.ts";
+import { describeTasks, loadFamily, loadTask, TASK_NAMES } from "./load.ts";
 import type { Task } from "./types.ts";
 
 let folder: string;
@@ -157,6 +157,61 @@ describe("task names with settings", () => {
     ["synthetic-digits/mlp:init=zero", /init of model mlp must be/],
   ])("refuse %s", async (name, message) => {
     await expect(loadTask(name)).rejects.toThrow(message);
+  });
+});
+
+describe("loadFamily", () => {
+  it("draws tasks from a task name and its augmentations", async () => {
+    const family = await loadFamily(
+      "synthetic-digits@8/mlp-relu:hidden=32,batch=64+reparam:low=0.001,high=1e+3",
+    );
+    const [a, b] = [family.sample(key(0)), family.sample(key(1))];
+    expect(a.layout.size).toBe(64 * 32 + 32 + 330);
+    const [v, w] = [new Float32Array(a.layout.size), new Float32Array(b.layout.size)];
+    a.init(key(1), v);
+    b.init(key(1), w);
+    expect(v[0]).not.toBe(w[0]);
+    family.close();
+  });
+
+  it("takes a task as a family of one, and modules with tasks or families", async () => {
+    const alone = await loadFamily("synthetic-digits@8/mlp");
+    expect(alone.sample(key(0)).layout).toEqual(alone.sample(key(1)).layout);
+    alone.close();
+    const bowl = (name: string, size: string) =>
+      `({ name: ${name}, layout: { size: ${size}, slots: [] }, init(_k, w) { w.fill(1); }, objective: () => ({}), fixedObjective: () => ({}), evaluate: () => ({ loss: 0, count: 1 }) })`;
+    const task = module("family-task.mjs", `export default ${bowl('"one"', "1")}`);
+    const scaled = (await loadFamily(`${task}+initial-scale:low=2,high=2`)).sample(key(0));
+    const params = new Float32Array(1);
+    scaled.init(key(1), params);
+    expect(params[0]).toBe(2);
+    const many = module(
+      "family.mjs",
+      `export default { name: "many", sample: (key) => ${bowl('"of many"', "1 + (key.lo % 3)")} }`,
+    );
+    const family = await loadFamily(many);
+    expect([0, 1, 2].map((i) => family.sample(key(i)).layout.size)).toEqual([1, 2, 3]);
+    await expect(loadTask(many)).rejects.toThrow(/is a family of tasks.*name a module that exports a task/);
+    await expect(loadFamily(`${many}+reparam`)).rejects.toThrow(/exports a family; augmentations go with/);
+    await expect(loadFamily(`${task}+batch-size`)).rejects.toThrow(/batch-size changes how a task on images/);
+  });
+
+  it.each([
+    ["synthetic-digits/mlp+reparm", /unknown augmentation "reparm"; did you mean "reparam"/],
+    ["synthetic-digits/mlp+reparam:low=2,high=1", /reparam has low=2 above high=1/],
+    ["synthetic-digits/cnn+network-size", /needs a model with a width/],
+    ["synthetic-digits/mlp+label-noise:high=2", /high of augmentation label-noise must be/],
+  ])("refuses %s", async (name, message) => {
+    await expect(loadFamily(name)).rejects.toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it("is not what loadTask gives", async () => {
+    await expect(loadTask("synthetic-digits/mlp+reparam")).rejects.toThrow(
+      /is a family of tasks, one task is wanted here; leave out \+reparam/,
+    );
   });
 });
 

@@ -3,9 +3,10 @@ import type { LoadedDataset } from "../data/dataset.ts";
 import { DATASET_NAMES, listDatasets, type StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import { importModule } from "../module.ts";
+import type { Key } from "../random/key.ts";
 import { buildSpec } from "../spec.ts";
-import { classificationTask } from "./classification.ts";
 import { completeTask, type TaskObject } from "./complete.ts";
+import { augmentedFamily, classificationFamily, familyOf, type TaskFamily } from "./family.ts";
 import { models, networkOf } from "./models.ts";
 import { datasetOf, parseTaskName } from "./names.ts";
 import type { Task } from "./types.ts";
@@ -39,7 +40,8 @@ export function sharedDatasets(
  *
  * `mnist@8/mlp-relu:hidden=32,batch=64` is MNIST at 8×8, grey, for 32 ReLU units, 64 examples a minibatch.
  *
- * @throws {LowlandError} E_CONFIG for an unknown name, with a suggestion; E_DATA when the dataset is missing or damaged
+ * @throws {LowlandError} E_CONFIG for an unknown name, with a suggestion, or a family; E_DATA when the dataset is missing or
+ * damaged
  * @example
  * const task = await loadTask("synthetic-digits/mlp");
  * const [params, gradient] = [new Float32Array(task.layout.size), new Float32Array(task.layout.size)];
@@ -47,18 +49,49 @@ export function sharedDatasets(
  * const loss = task.objective().lossAndGradient(params, key(1), gradient); // key(1) draws the minibatch
  */
 export async function loadTask(name: string, options: StoreOptions = {}): Promise<Task> {
-  const { path, dataset, small, model, augmentations } = parseTaskName(name, DATASET_NAMES);
-  if (augmentations.length > 0) {
+  const { path, augmentations } = parseTaskName(name, DATASET_NAMES);
+  const loaded = path === undefined ? undefined : await loadUserTask(path);
+  if (augmentations.length > 0 || (loaded !== undefined && "sample" in loaded)) {
     throw new LowlandError(
       "E_CONFIG",
-      `${name} is a family of tasks, one task is wanted here; leave out +${augmentations.join("+")}`,
+      `${name} is a family of tasks, one task is wanted here; ${augmentations.length > 0 ? `leave out ${augmentations.map((each) => `+${each.name}`).join("")}` : "name a module that exports a task"}`,
     );
   }
-  if (path !== undefined) return loadUserTask(path);
+  if (loaded !== undefined) return loaded;
+  const family = await loadFamily(name, options);
+  return { ...family.sample(ANY), close: () => family.close() };
+}
+
+/** A key for the one member of a family of one, and for a first sample of others. */
+const ANY: Key = { hi: 0, lo: 0 };
+
+/**
+ * Loads a family of tasks by name: that of a task, followed by augmentations, which draw something anew for every sample.
+ * A task is a family of one. A module of the user's own may export a `TaskFamily`, too.
+ *
+ * @throws {LowlandError} E_CONFIG for an unknown name or setting, with a suggestion; E_DATA when the dataset is missing or
+ * damaged
+ * @example
+ * const family = await loadFamily("mnist@8/mlp-relu:hidden=32,batch=64+reparam:low=0.001,high=1000");
+ * const task = family.sample(key(0));
+ */
+export async function loadFamily(name: string, options: StoreOptions = {}): Promise<TaskFamily> {
+  const { path, dataset, small, model, augmentations } = parseTaskName(name, DATASET_NAMES);
+  if (path !== undefined) {
+    const loaded = await loadUserTask(path);
+    if (augmentations.length === 0) return "sample" in loaded ? loaded : familyOf(loaded);
+    if ("sample" in loaded) {
+      throw new LowlandError(
+        "E_CONFIG",
+        `task module ${path} exports a family; augmentations go with a single task, leave them out`,
+      );
+    }
+    return augmentedFamily(name, loaded, augmentations);
+  }
   const data = await openDataset(dataset, options);
-  const { height, width, channels, classes } = data.train;
-  const network = networkOf(model!, [height, width, channels], { classes, small });
-  return classificationTask(name, network, data, { batchSize: model!.batchSize });
+  const family = classificationFamily(name, data, { model: model!, small, augmentations });
+  family.sample(ANY); // what cannot be built is refused now
+  return family;
 }
 
 /**
@@ -70,10 +103,12 @@ export function refuseUnknownTask(name: string): void {
   parseTaskName(name, DATASET_NAMES);
 }
 
-async function loadUserTask(path: string): Promise<Task> {
+async function loadUserTask(path: string): Promise<Task | TaskFamily> {
   const module = await importModule("task", path);
   const exported = module.default ?? module.task;
   const task: unknown = typeof exported === "function" ? await exported() : exported;
+  if (isFamily(task))
+    return { name: task.name, sample: (key) => completeTask(task.sample(key)), close: () => task.close?.() };
   if (!isTask(task)) {
     throw new LowlandError(
       "E_CONFIG",
@@ -81,6 +116,13 @@ async function loadUserTask(path: string): Promise<Task> {
     );
   }
   return completeTask(task);
+}
+
+/** A family as a module may write it. */
+type FamilyObject = Pick<TaskFamily, "name"> & { sample(key: Key): TaskObject; close?(): void };
+
+function isFamily(value: unknown): value is FamilyObject {
+  return typeof (value as Partial<FamilyObject> | undefined)?.sample === "function";
 }
 
 function isTask(value: unknown): value is TaskObject {

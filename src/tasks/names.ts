@@ -1,6 +1,7 @@
 import { parseDatasetName } from "../data/names.ts";
 import { LowlandError } from "../errors.ts";
-import { buildSpec, parseSpec, unknown } from "../spec.ts";
+import { buildSpec, parseSpec, type ResolvedSpec, resolveSpec, unknown } from "../spec.ts";
+import { type Augmentation, augmentations as registry } from "./augmentations.ts";
 import { type Model, models } from "./models.ts";
 
 /** A task name in its parts: `mnist@8/mlp-relu:hidden=32+reparam:low=0.1`. */
@@ -11,22 +12,23 @@ export interface ParsedTaskName {
   readonly dataset: string;
   /** Whether the images are made smaller. */
   readonly small: boolean;
-  readonly model?: Model;
-  /** What makes a family of it, as spec strings. */
-  readonly augmentations: readonly string[];
+  readonly model?: ResolvedSpec<Model>;
+  /** What makes a family of it. */
+  readonly augmentations: readonly Augmentation[];
 }
 
 /** Before an augmentation; a + in a setting is followed by a digit: `high=1e+3`. */
 const JOINT = /\+(?=[a-z])/i;
 
 /**
- * Takes a task name apart and builds its model.
+ * Takes a task name apart.
  *
  * @param datasets the datasets there are
  * @throws {LowlandError} E_CONFIG for a name that is no task's, with a suggestion, and for settings that cannot be
  */
 export function parseTaskName(text: string, datasets: readonly string[]): ParsedTaskName {
-  const [plain = "", ...augmentations] = text.split(JOINT);
+  const [plain = "", ...added] = text.split(JOINT);
+  const augmentations = added.map((spec) => buildSpec(spec, "augmentation", registry));
   const { path } = parseSpec(plain);
   // a colon before the slash of a name is no model's
   if (path !== undefined && /^[./]|^file:|^[a-z]:[\\/]/i.test(plain)) {
@@ -44,7 +46,7 @@ export function parseTaskName(text: string, datasets: readonly string[]): Parsed
   return {
     dataset,
     small: side !== undefined,
-    model: buildSpec(modelSpec, "model", models),
+    model: resolveSpec(modelSpec, "model", models),
     augmentations,
   };
 }

@@ -2,7 +2,7 @@ import "../kernels/node.ts";
 import { receiveDatasets } from "../data/cache.ts";
 import type { LoadedDataset, StoreOptions } from "../data/datasets.ts";
 import { type KernelVariant, kernels, useKernelVariant } from "../kernels/module.ts";
-import { loadTask, sharedDatasets } from "../tasks/load.ts";
+import { loadFamily, sharedDatasets } from "../tasks/load.ts";
 
 /** What every worker needs to compute the same bits as the main thread, without reading the datasets again. */
 export interface ThreadSetup {
@@ -14,7 +14,7 @@ export interface ThreadSetup {
 
 /** Opens the tasks, so that what is wrong is known now, and describes their datasets for `receiveSetup`. */
 export async function prepareSetup(tasks: readonly string[], options: StoreOptions): Promise<ThreadSetup> {
-  for (const name of new Set(tasks)) (await loadTask(name, options)).close?.();
+  for (const name of new Set(tasks)) (await loadFamily(name, options)).close();
   const { dataDir, offline } = options;
   return {
     variant: kernels().variant,
