@@ -4,7 +4,7 @@ import { ExitCode, run } from "@stricli/core";
 import { ioError } from "../runs/files.ts";
 import { app } from "./app.ts";
 import type { CliContext } from "./context.ts";
-import { formatError } from "./errors.ts";
+import { exitCodeOfError, formatError } from "./errors.ts";
 import { SignalListener } from "./signals.ts";
 
 /** A reader that has seen enough (`lowland … | head`) is no failure. */
@@ -47,5 +47,5 @@ process.exitCode = signals.exitCode(code >= 0 ? code : usageCodes.has(code) ? 2 
 
 function fail(error: unknown): never {
   process.stderr.write(`${formatError(error)}\n`);
-  process.exit(1);
+  process.exit(exitCodeOfError(error));
 }

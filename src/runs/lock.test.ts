@@ -71,6 +71,25 @@ describe("lockDirectory", () => {
     expect(readdirSync(path)).toEqual([]);
   });
 
+  it.runIf(process.platform === "linux")(
+    "is not held by a process that was killed a moment ago",
+    async () => {
+      const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+      const ended = new Promise((resolve) => child.on("exit", resolve));
+      await new Promise((resolve) => child.on("spawn", resolve));
+      writeFileSync(file, JSON.stringify({ pid: child.pid, host: hostname() }));
+      expect(refusal()).toContain(`in use by process ${child.pid}`);
+      child.kill("SIGKILL");
+      // while this thread waits it does not reap its child, which stays a zombie
+      const stateOf = (): string => readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ").at(-1)![0]!;
+      while (stateOf() !== "Z") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      lockDirectory(path).release();
+      expect(stateOf()).toBe("Z");
+      expect(readdirSync(path)).toEqual([]);
+      await ended;
+    },
+  );
+
   it("says what to do about a lock of another machine", () => {
     writeFileSync(file, JSON.stringify({ pid: 1, host: "elsewhere" }));
     expect(refusal()).toContain(`in use by process 1 on elsewhere; wait until it ends`);

@@ -117,8 +117,8 @@ function releaseAll(): void {
 }
 
 function holderOf(pid: number): Holder {
-  const started = startOf(pid);
-  return { pid, host: hostname(), ...(started !== undefined && { started }) };
+  const stat = statOf(pid);
+  return { pid, host: hostname(), ...(stat && { started: stat.start }) };
 }
 
 function isAlive({ pid, host, started }: Holder): boolean {
@@ -128,16 +128,22 @@ function isAlive({ pid, host, started }: Holder): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  return started === undefined || started === (startOf(pid) ?? started);
+  const { start, over } = statOf(pid) ?? { start: started, over: false };
+  return !over && (started === undefined || started === start);
 }
 
-/** Boot and clock ticks of a process's start, where the system tells (Linux). */
-function startOf(pid: number): string | undefined {
+/** PF_EXITING of the kernel: the process has been killed and is being torn down. */
+const EXITING = 0x4;
+
+/** Boot and clock ticks of a process's start, and whether it will do nothing any more, where the system tells (Linux). */
+function statOf(pid: number): { readonly start: string; readonly over: boolean } | undefined {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    // the command, second field, is in parentheses and may hold blanks; the start is field 22
+    // the command, second field, is in parentheses and may hold blanks; of the fields behind it the state is field 3, flags
+    // are field 9, the start is field 22
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
-    return `${boot} ${fields[19]}`;
+    const over = /[ZX]/.test(fields[0]!) || (Number(fields[6]) & EXITING) !== 0;
+    return { start: `${boot} ${fields[19]}`, over };
   } catch {
     return undefined;
   }

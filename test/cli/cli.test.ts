@@ -91,6 +91,36 @@ describe("lowland", () => {
   });
 });
 
+describe("an error that nobody caught", () => {
+  const library = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);
+  const throwing = (what: string): string => `
+    import { defineTask, LowlandError } from ${library};
+    setTimeout(() => { ${what} }, 100);
+    export default defineTask({ name: "late", layout: 1, lossAndGradient: (w, _batch, g) => { g[0] = w[0]; return 1; } });`;
+
+  it.each([
+    [
+      "a setting",
+      `throw new LowlandError("E_CONFIG", "too late; be earlier");`,
+      2,
+      "too late; be earlier [E_CONFIG]",
+    ],
+    [
+      "divergence",
+      `Promise.reject(new LowlandError("E_DIVERGED", "gone; go back"));`,
+      3,
+      "gone; go back [E_DIVERGED]",
+    ],
+    ["a bug", `throw new TypeError("no");`, 1, "this is a bug in lowland: TypeError: no"],
+  ])("of %s ends the program with its exit code", async (_what, code, exitCode, message) => {
+    const module = join(empty, `late-${exitCode}.mjs`);
+    writeFileSync(module, throwing(code));
+    const ended = await lowland(["train", "--task", module, "--steps", "1000000000"]);
+    expect(ended.stderr).toContain(message);
+    expect(ended.code).toBe(exitCode);
+  });
+});
+
 describe("lowland data", () => {
   it("list prints a table, or one JSON document", async () => {
     const env = { LOWLAND_HOME: empty };
