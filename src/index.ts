@@ -181,8 +181,9 @@ export { sam } from "./regularizers/sam.ts";
 export type { Cost, LoweredMeasure, Regularizer, RegularizerFunction } from "./regularizers/types.ts";
 // files and reports
 export { renderReport } from "./report/page.ts";
+export { findCheckpoint } from "./runs/checkpoints.ts";
 export { readMetrics } from "./runs/metrics.ts";
-export { findCheckpoint, isRunDirectory } from "./runs/run-directory.ts";
+export { isRunDirectory } from "./runs/run.ts";
 export { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./runs/safetensors.ts";
 // sharpness
 export {

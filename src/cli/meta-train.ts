@@ -49,7 +49,8 @@ export const metaTrain: Command<CliContext> = buildCommand({
   },
   async func(this: CliContext, flags: MetaTrainFlags): Promise<void> {
     const { runMetaTraining } = await import("../meta/run.ts");
-    const { holdsRun, latestCheckpoint } = await import("../runs/run-directory.ts");
+    const { latestCheckpoint } = await import("../runs/checkpoints.ts");
+    const { holdsRun } = await import("../runs/run.ts");
     const resume = flags.resume && holdsRun(flags.out);
     if (flags.resume && flags.force) {
       throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
@@ -126,7 +127,7 @@ function report(context: CliContext, { out, json }: MetaTrainFlags, result: Meta
 
 /** The configuration: flags over the file (or, when resuming, the run's own) over the defaults. */
 async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaConfig> {
-  const { readRun } = await import("../runs/run-directory.ts");
+  const { readRun } = await import("../runs/run.ts");
   const { horizon, truncation } = flags;
   const set: Record<string, unknown> = {
     ...fieldsGiven(META_FIELDS, { ...flags }),

@@ -148,7 +148,8 @@ export const train: Command<CliContext> = buildCommand({
 });
 
 async function openRun(context: CliContext, flags: TrainFlags, out: string, variant: string) {
-  const { describeRun, RunDirectory } = await import("../runs/run-directory.ts");
+  const { describeRun } = await import("../runs/run.ts");
+  const { RunDirectory } = await import("../runs/run-directory.ts");
   const { task, optimizer, regularizer, steps, seed } = flags;
   return RunDirectory.create(out, {
     meta: describeRun({ variant, command: context.argv, seed, started: new Date().toISOString() }),

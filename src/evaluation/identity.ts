@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { changedIn, type Fingerprints } from "../data/fingerprints.ts";
 import { parseMethod } from "../optimizers/method.ts";
+import { findCheckpoint } from "../runs/checkpoints.ts";
 import { readBytes } from "../runs/files.ts";
-import { findCheckpoint } from "../runs/run-directory.ts";
 import { fingerprintsOf } from "../tasks/load.ts";
 import type { Results } from "./results.ts";
 

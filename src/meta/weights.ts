@@ -2,8 +2,8 @@ import { LowlandError } from "../errors.ts";
 import { loadArchitecture } from "../learned/load.ts";
 import type { LearnedOptimizer } from "../learned/types.ts";
 import { architectureSpec, decodeWeights, openWeights, type Weights, weightsIn } from "../learned/weights.ts";
+import { findCheckpoint } from "../runs/checkpoints.ts";
 import { readBytes } from "../runs/files.ts";
-import { findCheckpoint } from "../runs/run-directory.ts";
 import type { MetaConfig } from "./config.ts";
 
 /** A learned optimizer read from disk. */

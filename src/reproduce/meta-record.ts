@@ -5,8 +5,9 @@ import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import { mean } from "../evaluation/statistics.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { progressOf } from "../meta/progress.ts";
+import { latestCheckpoint } from "../runs/checkpoints.ts";
 import { readMetrics } from "../runs/metrics.ts";
-import { isRunDirectory, latestCheckpoint, readRun } from "../runs/run-directory.ts";
+import { isRunDirectory, readRun } from "../runs/run.ts";
 import { parseSpec } from "../spec.ts";
 
 /** Points a meta-loss curve keeps, at most. */

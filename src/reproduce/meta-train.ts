@@ -10,7 +10,7 @@ import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { hasEnded, runMetaTraining } from "../meta/run.ts";
 import { readWeights } from "../meta/weights.ts";
 import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
-import { holdsRun } from "../runs/run-directory.ts";
+import { holdsRun } from "../runs/run.ts";
 import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import type { PlannedMetaRun } from "./plan.ts";

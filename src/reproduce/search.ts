@@ -3,7 +3,7 @@ import { LowlandError } from "../errors.ts";
 import { slug } from "../evaluation/names.ts";
 import type { SearchCandidate, SearchRecord } from "../evaluation/results.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
-import { latestCheckpoint } from "../runs/run-directory.ts";
+import { latestCheckpoint } from "../runs/checkpoints.ts";
 import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import { type MetaTrainOptions, metaTrainIn } from "./meta-train.ts";

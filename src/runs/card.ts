@@ -1,4 +1,4 @@
-import type { RunMeta } from "./run-directory.ts";
+import type { RunMeta } from "./run.ts";
 
 /**
  * The card of a run, in Markdown: what it is, what it reached, how to make it again.

@@ -13,10 +13,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ErrorCode, LowlandError } from "../errors.ts";
 import { formatCard } from "./card.ts";
+import { findCheckpoint } from "./checkpoints.ts";
 import { ioError, writeFileAtomic } from "./files.ts";
 import { LOCK_FILE } from "./lock.ts";
 import { MetricsWriter, readMetrics } from "./metrics.ts";
-import { describeRun, findCheckpoint, isRunDirectory, RunDirectory } from "./run-directory.ts";
+import { describeRun, isRunDirectory } from "./run.ts";
+import { RunDirectory } from "./run-directory.ts";
 
 const meta = describeRun({
   variant: "portable",

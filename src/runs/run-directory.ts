@@ -1,56 +1,25 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import type { Fingerprints } from "../data/fingerprints.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
+import {
+  type Checkpoint,
+  checkpointFile,
+  checkpointName,
+  latestCheckpoint,
+  listCheckpoints,
+  readPointer,
+} from "./checkpoints.ts";
 import {
   isTemporary,
   listDirectory,
   makeDirectory,
-  readTextIfAny,
   removeFile,
   removeTemporaries,
   writeFileAtomic,
 } from "./files.ts";
-import { LOCK_FILE, lockDirectory } from "./lock.ts";
+import { lockDirectory } from "./lock.ts";
 import { MetricsWriter } from "./metrics.ts";
-import { lowlandVersion } from "./version.ts";
-
-/** What made a run: everything besides its config that its bits depend on, or that a reader asks for. */
-export interface RunMeta {
-  /** Version of Lowland. */
-  readonly lowland: string;
-  /** Kernel variant: `portable` or `fma`. */
-  readonly variant: string;
-  readonly node: string;
-  /** Operating system and processor: `linux-x64`. */
-  readonly platform: string;
-  /** What tells the datasets' bytes from others, by name: `official` or a SHA-256. */
-  readonly data?: Fingerprints;
-  /** SHA-256 of the modules of the user's own that it runs, by path; what they import is not looked at. */
-  readonly modules?: Readonly<Record<string, string>>;
-  /** The command line as typed, without the interpreter: `["meta-train", "--task", …]`. */
-  readonly command: readonly string[];
-  readonly seed: number;
-  /** ISO 8601, UTC. */
-  readonly started: string;
-}
-
-export interface Checkpoint {
-  readonly step: number;
-  readonly path: string;
-}
-
-/** Completes what the caller knows about a run with versions and platform. */
-export function describeRun(
-  known: Pick<RunMeta, "variant" | "data" | "modules" | "command" | "seed" | "started">,
-): RunMeta {
-  return {
-    lowland: lowlandVersion(),
-    node: process.version,
-    platform: `${process.platform}-${process.arch}`,
-    ...known,
-  };
-}
+import { type Run, type RunMeta, readRun, refuseFile, refuseOccupied } from "./run.ts";
 
 /**
  * A directory that holds one run: `meta.json`, `config.resolved.json`, `metrics.jsonl`,
@@ -195,67 +164,13 @@ export class RunDirectory {
   }
 }
 
-/** What a run is made of, as its first two files say. */
-export interface Run {
-  readonly meta: RunMeta;
-  readonly config: unknown;
+function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/**
- * Reads what a run is made of, and writes nothing.
- *
- * @throws E_RUN when there is no run, or its `meta.json` or `config.resolved.json` is damaged; E_IO.
- */
-export function readRun(path: string): Run {
-  refuseFile(path);
-  if (!isRunDirectory(path)) {
-    const fact = existsSync(path) ? "is not a lowland run directory" : "does not exist";
-    throw new LowlandError("E_RUN", `${path} ${fact}; check the path, or start a run without --resume`);
-  }
-  return {
-    meta: readJson(join(path, "meta.json")) as RunMeta,
-    config: readJson(join(path, "config.resolved.json")),
-  };
-}
-
-/**
- * The checkpoint file a path stands for: itself, or of a run directory the best one, else the latest.
- *
- * @throws E_RUN when there is none.
- */
-export function findCheckpoint(path: string): string {
-  if (!existsSync(path)) throw new LowlandError("E_RUN", `${path} does not exist; check the path`);
-  if (!statSync(path).isDirectory()) return path;
-  const checkpoint = readPointer(path, "best") ?? readPointer(path, "latest");
-  if (checkpoint) return checkpoint.path;
-  const fact = isRunDirectory(path) ? "has no checkpoint yet" : "is not a lowland run directory";
-  const parent = dirname(resolve(path));
-  const hint = isRunDirectory(parent) ? `${parent} is one: give that` : "give a run directory";
-  throw new LowlandError("E_RUN", `${path} ${fact}; ${hint} or a .safetensors file`);
-}
-
-/** Whether a directory holds a run: its `meta.json` names the Lowland that wrote it. */
-export function isRunDirectory(path: string): boolean {
-  try {
-    const meta: unknown = JSON.parse(readFileSync(join(path, "meta.json"), "utf8"));
-    return typeof meta === "object" && meta !== null && typeof (meta as RunMeta).lowland === "string";
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a run was killed between its first two files: it has nothing to lose and nothing to go on with. */
-export function isStillborn(path: string): boolean {
-  const names = contentsOf(path);
-  const empty = listDirectory(join(path, "checkpoints")).every(isTemporary);
-  return (
-    empty && isRunDirectory(path) && names.every((name) => name === "meta.json" || name === "checkpoints")
-  );
-}
-
+/** Files of a run beside `meta.json` and the checkpoints. */
 const ownedFile =
   /^(config\.resolved\.json|metrics\.jsonl|results\.json|report\.html|README\.md|events\.out\.tfevents\..+)$/;
-const checkpointFile = /^step-(\d{6,})\.safetensors$/;
 
 /** Removes the files a run writes, by name; `meta.json` stays until it is replaced, so the directory stays a run. */
 function clear(path: string): void {
@@ -268,85 +183,4 @@ function clear(path: string): void {
   for (const name of listDirectory(path)) {
     if (ownedFile.test(name) || isTemporary(name)) removeFile(join(path, name));
   }
-}
-
-function checkpointName(step: number): string {
-  return `step-${String(step).padStart(6, "0")}.safetensors`;
-}
-
-/** The checkpoints of a run directory in the order of their steps. */
-export function listCheckpoints(path: string): Checkpoint[] {
-  return listDirectory(join(path, "checkpoints"))
-    .flatMap((name) => {
-      const match = checkpointFile.exec(name);
-      return match ? [{ step: Number(match[1]), path: join(path, "checkpoints", name) }] : [];
-    })
-    .sort((a, b) => a.step - b.step);
-}
-
-/** The checkpoint that `latest` of a run directory names, or undefined before the first. Throws E_RUN when it is gone. */
-export function latestCheckpoint(path: string): Checkpoint | undefined {
-  return readPointer(path, "latest");
-}
-
-/** Whether a directory holds a run that there is something of to go on with. */
-export function holdsRun(path: string): boolean {
-  return isRunDirectory(path) && !isStillborn(path);
-}
-
-function readPointer(path: string, pointer: "latest" | "best"): Checkpoint | undefined {
-  const source = join(path, "checkpoints", pointer);
-  const name = readTextIfAny(source)?.trim();
-  if (name === undefined) return undefined;
-  const step = checkpointFile.exec(name)?.[1];
-  const file = join(path, "checkpoints", name);
-  if (step === undefined || !existsSync(file)) {
-    throw new LowlandError(
-      "E_RUN",
-      `${source} names ${JSON.stringify(name.slice(0, 80))}, which is no checkpoint there; write the name of one into it`,
-    );
-  }
-  return { step: Number(step), path: file };
-}
-
-/** Throws E_RUN for a directory in which no run can be started. */
-function refuseOccupied(path: string, { force, resumable }: { force: boolean; resumable: boolean }): void {
-  if (contentsOf(path).length === 0) return;
-  if (!isRunDirectory(path)) {
-    throw new LowlandError(
-      "E_RUN",
-      `${path} is not empty and not a lowland run directory (meta.json names no version of lowland), so it is left alone; choose another --out`,
-    );
-  }
-  if (!force && !isStillborn(path)) {
-    throw new LowlandError(
-      "E_RUN",
-      `${path} holds a run already; ${resumable ? "continue it with --resume, " : ""}replace it with --force, or choose another --out`,
-    );
-  }
-}
-
-/** Names in a directory, without what killed or running writers leave. */
-function contentsOf(path: string): string[] {
-  return listDirectory(path).filter((name) => !isTemporary(name) && name !== LOCK_FILE);
-}
-
-function refuseFile(path: string): void {
-  if (existsSync(path) && !statSync(path).isDirectory()) {
-    throw new LowlandError("E_RUN", `${path} is a file, not a directory; choose another --out`);
-  }
-}
-
-function readJson(path: string): unknown {
-  const text = readTextIfAny(path);
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    const fact = text === undefined ? "is missing" : "is not valid JSON";
-    throw new LowlandError("E_RUN", `${path} ${fact}; restore it, or start again with --force`);
-  }
-}
-
-function formatJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeWeights } from "../../src/learned/weights.ts";
-import { findCheckpoint } from "../../src/runs/run-directory.ts";
+import { findCheckpoint } from "../../src/runs/checkpoints.ts";
 import { binary, type Ended, lowland } from "./lowland.ts";
 
 const library = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeWeights } from "../../src/learned/weights.ts";
-import { findCheckpoint } from "../../src/runs/run-directory.ts";
+import { findCheckpoint } from "../../src/runs/checkpoints.ts";
 import { lowland } from "./lowland.ts";
 
 const script = fileURLToPath(new URL("../../scripts/zoo.mjs", import.meta.url));
