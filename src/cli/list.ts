@@ -25,19 +25,24 @@ function listCommand(
         printJson(this, { [what]: listed });
         return;
       }
-      const { describeRange } = await import("../spec.ts");
-      const rows = listed.flatMap(({ name, description, parameters }) => [
-        [name, "", "", description],
-        ...Object.entries(parameters).map(([key, parameter]) => [
-          `  ${key}`,
-          `${parameter.default}`,
-          describeRange(parameter),
-          parameter.description,
-        ]),
-      ]);
-      print(this, formatTable([what, "default", "range", "what it is"], rows));
+      print(this, await settingsTable(what, listed));
     },
   });
+}
+
+/** Names with their settings below them. */
+async function settingsTable(what: string, listed: readonly Listed[]): Promise<string> {
+  const { describeRange } = await import("../spec.ts");
+  const rows = listed.flatMap(({ name, description, parameters }) => [
+    [name, "", "", description],
+    ...Object.entries(parameters).map(([key, parameter]) => [
+      `  ${key}`,
+      `${parameter.default}`,
+      describeRange(parameter),
+      parameter.description,
+    ]),
+  ]);
+  return formatTable([what, "default", "range", "what it is"], rows);
 }
 
 const entries = <T extends { readonly description: string; readonly parameters: ParameterTable }>(
@@ -76,13 +81,16 @@ export const regularizers: Command<CliContext> = listCommand(
 );
 
 export const tasks: Command<CliContext> = buildCommand({
-  docs: { brief: "List tasks" },
+  docs: { brief: "List tasks, the settings of their models, and what makes families of them (+reparam)" },
   parameters: { flags: { json: jsonFlag } },
   async func(this: CliContext, { json }: { json: boolean }): Promise<void> {
     const { describeTasks } = await import("../tasks/load.ts");
+    const { models } = await import("../tasks/models.ts");
+    const { augmentations } = await import("../tasks/augmentations.ts");
     const described = describeTasks();
-    if (json) printJson(this, { tasks: described });
-    else {
+    if (json) {
+      printJson(this, { tasks: described, models: entries(models), augmentations: entries(augmentations) });
+    } else {
       const rows = described.map(({ name, parameters, data, model, available }) => [
         name,
         parameters,
@@ -90,6 +98,11 @@ export const tasks: Command<CliContext> = buildCommand({
         available ? data : `${data} (not found; lowland data fetch ${data})`,
       ]);
       print(this, formatTable(["task", "parameters", "model", "data"], rows));
+      print(this, "");
+      print(this, await settingsTable("model", entries(models)));
+      print(this, "");
+      const added = entries(augmentations).map((entry) => ({ ...entry, name: `+${entry.name}` }));
+      print(this, await settingsTable("family", added));
     }
   },
 });

@@ -10,6 +10,7 @@ import type { Regularizer } from "../regularizers/types.ts";
 import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
 import type { TaskFamily } from "../tasks/family.ts";
 import { loadFamily } from "../tasks/load.ts";
+import { moduleOf } from "../tasks/names.ts";
 import type { MetaConfig } from "./config.ts";
 import { estimators } from "./estimators/registry.ts";
 import { type MetaObjective, metaObjectives } from "./objective.ts";
@@ -142,9 +143,10 @@ async function defaultOf(kind: string, path: string): Promise<object> {
 
 /** The modules of the user's own that a configuration names, by path. */
 export function modulesOf(config: MetaConfig): string[] {
-  const specs = [...config.tasks, config.learned, config.regularizer, config.estimator, config.schedule];
-  return specs.flatMap((spec) => {
+  const specs = [config.learned, config.regularizer, config.estimator, config.schedule];
+  const paths = specs.flatMap((spec) => {
     const { path } = parseSpec(spec);
     return path !== undefined && isModulePath(path) ? [path] : [];
   });
+  return [...config.tasks.flatMap((task) => moduleOf(task) ?? []), ...paths];
 }

@@ -1,6 +1,7 @@
+import { LowlandError } from "../errors.ts";
 import { withScratch } from "../kernels/scratch.ts";
-import type { Evaluation, Objective, Task } from "./types.ts";
-import { SPLITS } from "./types.ts";
+import { unknown } from "../spec.ts";
+import { type Evaluation, type Objective, SPLITS, type Split, type Task } from "./types.ts";
 
 /** An objective as a user may write it: the loss alone may be missing. */
 export type ObjectiveDefinition = Omit<Objective, "loss"> & Partial<Pick<Objective, "loss">>;
@@ -31,18 +32,27 @@ export type TaskObject = Omit<Task, "splits" | "metrics" | "objective" | "fixedO
     ): Omit<Evaluation, "metrics"> & Partial<Pick<Evaluation, "metrics">>;
   };
 
-/** A whole task: the four well-known splits and no metrics where it says none, objectives completed. */
+/**
+ * A whole task: the four well-known splits and no metrics where it says none, objectives completed. A split that it does
+ * not have is refused; where none is asked for it is `train`, or the first.
+ */
 export function completeTask(task: TaskObject): Task {
+  const { splits = SPLITS } = task;
+  const known = (split: Split = splits.includes("train") ? "train" : splits[0]!): Split => {
+    if (splits.includes(split)) return split;
+    throw new LowlandError("E_CONFIG", unknown(`split of task ${task.name}`, split, splits));
+  };
   return {
     name: task.name,
     layout: task.layout,
-    splits: task.splits ?? SPLITS,
+    splits,
     metrics: task.metrics ?? [],
     ...(task.lossBound !== undefined && { lossBound: task.lossBound }),
     init: (key, params) => task.init(key, params),
-    objective: (split) => completeObjective(task.objective(split)),
-    fixedObjective: (options) => completeObjective(task.fixedObjective(options)),
-    evaluate: (params, split) => ({ metrics: {}, ...task.evaluate(params, split) }),
+    objective: (split) => completeObjective(task.objective(known(split))),
+    fixedObjective: (options) =>
+      completeObjective(task.fixedObjective({ ...options, split: known(options?.split) })),
+    evaluate: (params, split) => ({ metrics: {}, ...task.evaluate(params, known(split)) }),
     ...(task.close && { close: () => task.close!() }),
   };
 }

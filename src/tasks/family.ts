@@ -1,4 +1,4 @@
-import type { LoadedDataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { LowlandError } from "../errors.ts";
 import type { Network } from "../nn/sequential.ts";
 import { foldIn, type Key } from "../random/key.ts";
@@ -52,19 +52,22 @@ export function augmentedFamily(
 /**
  * A family of classification tasks on one dataset: a model's settings, and what augmentations draw for every sample.
  *
- * @param small whether the images were made smaller
+ * @param how model and augmentations, as `parseModel` gives them; `small` says that images were made smaller than the
+ * dataset's own, where a model's `init=auto` is another
+ * @example
+ * classificationFamily("mine", { train, test }, parseModel("mlp-relu:hidden=32+reparam"))
  */
 export function classificationFamily(
   name: string,
-  data: LoadedDataset,
+  data: { readonly train: Dataset; readonly test: Dataset },
   {
     model,
-    small,
     augmentations,
+    small = false,
   }: {
     readonly model: ResolvedSpec<Model>;
-    readonly small: boolean;
     readonly augmentations: readonly Augmentation[];
+    readonly small?: boolean;
   },
 ): TaskFamily {
   const classification = openClassification(data);

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeIdx } from "../data/idx.ts";
 import { type Key, key } from "../random/key.ts";
+import { checkTask } from "../testing/check-task.ts";
 import { defineTask } from "./define.ts";
 import { describeTasks, loadFamily, loadTask, TASK_NAMES } from "./load.ts";
 import type { Task } from "./types.ts";
@@ -185,6 +186,14 @@ describe("loadFamily", () => {
     const params = new Float32Array(1);
     scaled.init(key(1), params);
     expect(params[0]).toBe(2);
+    const folder = join(tmpdir(), "a+b");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "plus.mjs"), `export default ${bowl('"plus"', "1")}`);
+    expect((await loadTask(join(folder, "plus.mjs"))).name).toBe("plus");
+    expect((await loadFamily(`${join(folder, "plus.mjs")}+reparam+initial-scale:low=1`)).name).toMatch(
+      /reparam/,
+    );
+    rmSync(folder, { recursive: true });
     const many = module(
       "family.mjs",
       `export default { name: "many", sample: (key) => ${bowl('"of many"', "1 + (key.lo % 3)")} }`,
@@ -257,6 +266,32 @@ describe("defineTask", () => {
     expect(bowl.evaluate(params, "test")).toEqual({ loss: 20.5, count: 1, metrics: {} });
     expect(params).toEqual(Float32Array.of(1, 2));
     expect(bowl.layout.slots.map(({ name }) => name)).toEqual(["w"]);
+  });
+
+  it("has the splits it names, and tells the loss which is asked for", () => {
+    const near = defineTask({
+      name: "near",
+      layout: 1,
+      splits: ["here", "far"],
+      metrics: [{ name: "distance", label: "distance", better: "lower", compare: "ratio", format: "number" }],
+      lossAndGradient(w, _batch, g, split) {
+        const error = w[0]! - (split === "far" ? 3 : 1);
+        g[0] = error;
+        return 0.5 * error * error;
+      },
+      evaluate(w, split) {
+        const distance = Math.abs(w[0]! - (split === "far" ? 3 : 1));
+        return { loss: 0.5 * distance ** 2, count: 1, metrics: { distance } };
+      },
+    });
+    checkTask(near);
+    const zero = new Float64Array(1);
+    expect(near.objective().loss(zero, key(0))).toBe(0.5);
+    expect(near.objective("far").loss(zero, key(0))).toBe(4.5);
+    expect(near.fixedObjective({ split: "far" }).loss(zero, key(0))).toBe(4.5);
+    expect(near.evaluate(zero, "far").metrics).toEqual({ distance: 3 });
+    expect(() => near.objective("test")).toThrow('unknown split of task near "test"; valid: here, far');
+    expect(() => near.evaluate(zero, "test")).toThrow(expect.objectContaining({ code: "E_CONFIG" }));
   });
 
   it("fixes the batch of the Hessian-vector product with that of the loss", () => {

@@ -19,6 +19,24 @@ export interface ParsedTaskName {
 
 /** Before an augmentation; a + in a setting is followed by a digit: `high=1e+3`. */
 const JOINT = /\+(?=[a-z])/i;
+/** After a path, which may hold a + itself, only before what can be nothing else. */
+const JOINT_AFTER_PATH = new RegExp(`\\+(?=(?:${Object.keys(registry).join("|")})(?:$|[:+]))`);
+const PATH = /^(?:[./]|file:|[a-z]:[\\/])/i;
+
+/**
+ * Takes a model and its augmentations apart: `mlp-relu:hidden=32+reparam`.
+ *
+ * @throws {LowlandError} E_CONFIG for unknown names and settings, with a suggestion
+ */
+export function parseModel(text: string): {
+  readonly model: ResolvedSpec<Model>;
+  readonly augmentations: readonly Augmentation[];
+} {
+  const [model = "", ...added] = text.split(JOINT);
+  return { model: resolveSpec(model, "model", models), augmentations: added.map(augmentationOf) };
+}
+
+const augmentationOf = (spec: string): Augmentation => buildSpec(spec, "augmentation", registry);
 
 /**
  * Takes a task name apart.
@@ -27,32 +45,28 @@ const JOINT = /\+(?=[a-z])/i;
  * @throws {LowlandError} E_CONFIG for a name that is no task's, with a suggestion, and for settings that cannot be
  */
 export function parseTaskName(text: string, datasets: readonly string[]): ParsedTaskName {
-  const [plain = "", ...added] = text.split(JOINT);
-  const augmentations = added.map((spec) => buildSpec(spec, "augmentation", registry));
-  const { path } = parseSpec(plain);
-  // a colon before the slash of a name is no model's
-  if (path !== undefined && /^[./]|^file:|^[a-z]:[\\/]/i.test(plain)) {
-    return { path, dataset: "", small: false, augmentations };
+  if (PATH.test(text)) {
+    const [path = "", ...added] = text.split(JOINT_AFTER_PATH);
+    return { path, dataset: "", small: false, augmentations: added.map(augmentationOf) };
   }
-  const slash = plain.indexOf("/");
-  const dataset = slash < 0 ? plain : plain.slice(0, slash);
-  const modelSpec = slash < 0 ? "" : plain.slice(slash + 1);
+  parseSpec(text.split(/[:+]/)[0]!); // refuses a text that names nothing
+  const slash = text.indexOf("/");
+  const dataset = slash < 0 ? text : text.slice(0, slash);
+  const rest = text.slice(dataset.length + 1);
   const { base, side } = parseDatasetName(dataset);
-  const word = `${base}/${modelSpec.split(":")[0]}`;
+  const word = slash < 0 ? text : `${base}/${rest.split(/[:+]/)[0]}`;
   const names = datasets.flatMap((name) => Object.keys(models).map((model) => `${name}/${model}`));
-  if (slash < 0 || !names.includes(word)) {
-    throw new LowlandError("E_CONFIG", unknown("task", slash < 0 ? plain : word, names));
-  }
-  return {
-    dataset,
-    small: side !== undefined,
-    model: resolveSpec(modelSpec, "model", models),
-    augmentations,
-  };
+  if (!names.includes(word)) throw new LowlandError("E_CONFIG", unknown("task", word, names));
+  return { dataset, small: side !== undefined, ...parseModel(rest) };
 }
 
 /** The dataset of a task name, `mnist@8`; undefined for a module of the user's own. */
 export function datasetOf(text: string): string | undefined {
   const slash = text.indexOf("/");
-  return slash <= 0 || /^[.]|^file:|^[a-z]:[\\/]/i.test(text) ? undefined : text.slice(0, slash);
+  return slash <= 0 || PATH.test(text) ? undefined : text.slice(0, slash);
+}
+
+/** The module of a task name, augmentations left out; undefined for a dataset and a model. */
+export function moduleOf(text: string): string | undefined {
+  return PATH.test(text) ? text.split(JOINT_AFTER_PATH)[0] : undefined;
 }
