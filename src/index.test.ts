@@ -2,17 +2,19 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as lowland from "./index.ts";
 
-/** [module, name] of every value the package exports, from the text of its index. */
-const exported = [
-  ...readFileSync(new URL("./index.ts", import.meta.url), "utf8").matchAll(
-    /^export \{([^}]+)\} from "(\.\/[^"]+)";$/gm,
+/** [module, name] of every value the package exports, from the text of its two doors. */
+const exported = ["./core.ts", "./index.ts"].flatMap((door) =>
+  [
+    ...readFileSync(new URL(door, import.meta.url), "utf8").matchAll(
+      /^export \{([^}]+)\} from "(\.\/[^"]+)";$/gm,
+    ),
+  ].flatMap(([, names, module]) =>
+    names!
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "" && !name.startsWith("type "))
+      .map((name) => [module!, name] as const),
   ),
-].flatMap(([, names, module]) =>
-  names!
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "" && !name.startsWith("type "))
-    .map((name) => [module!, name] as const),
 );
 
 describe("the package's door", () => {

@@ -1,5 +1,5 @@
 import { type Application, buildApplication, buildRouteMap, help, version } from "@stricli/core";
-import { lowlandVersion } from "../runs/version.ts";
+import { LOWLAND_VERSION } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { data } from "./data.ts";
 import { exitCodeOfError, text } from "./errors.ts";
@@ -55,6 +55,6 @@ export const app: Application<CliContext> = buildApplication<CliContext>(
   },
   {
     help: help({ brief: "Print help and exit", formatting, defaultForRouteMap: true }),
-    version: version({ brief: "Print the version and exit", info: { currentVersion: lowlandVersion() } }),
+    version: version({ brief: "Print the version and exit", info: { currentVersion: LOWLAND_VERSION } }),
   },
 );

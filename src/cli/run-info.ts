@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import { kernels } from "../kernels/module.ts";
-import { lowlandVersion } from "../runs/version.ts";
+import { LOWLAND_VERSION } from "../version.ts";
 
 /** What every results.json says about where it came from. */
 export function provenance(argv: readonly string[]): {
@@ -13,7 +13,7 @@ export function provenance(argv: readonly string[]): {
   const processor = cpus()[0]?.model.trim();
   return {
     command: ["lowland", ...argv].map(quoted).join(" "),
-    version: lowlandVersion(),
+    version: LOWLAND_VERSION,
     kernelVariant: kernels().variant,
     node: process.version,
     platform: `${process.platform}-${process.arch}${processor ? `, ${processor}` : ""}`,

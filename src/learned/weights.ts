@@ -1,8 +1,8 @@
 import { LowlandError } from "../errors.ts";
 import type { Layout } from "../kernels/types.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "../runs/safetensors.ts";
-import { lowlandVersion } from "../runs/version.ts";
 import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
+import { LOWLAND_VERSION } from "../version.ts";
 import { learnedOptimizers } from "./registry.ts";
 import type { LearnedOptimizer } from "./types.ts";
 
@@ -44,7 +44,7 @@ export function encodeWeights(
   return encodeSafetensors(Object.fromEntries(slotTensors("", layout, metaParams)), {
     ...metadata,
     format: WEIGHTS_FORMAT,
-    version: lowlandVersion(),
+    version: LOWLAND_VERSION,
     learned: spec,
   });
 }

@@ -1,20 +1,19 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import { loadArchitecture } from "../learned/load.ts";
-import type { LearnedOptimizer } from "../learned/types.ts";
 import { importModule, isModulePath } from "../module.ts";
 import { optimizers } from "../optimizers/registry.ts";
-import type { Optimizer } from "../optimizers/types.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
-import type { Regularizer } from "../regularizers/types.ts";
-import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
+import { buildSpec, parseSpec } from "../spec.ts";
 import type { TaskFamily } from "../tasks/family.ts";
 import { loadFamily } from "../tasks/load.ts";
 import { moduleOf } from "../tasks/names.ts";
+import { assembleMetaTraining, type MetaParts } from "./assemble.ts";
 import type { MetaConfig } from "./config.ts";
 import { estimators } from "./estimators/registry.ts";
-import { type MetaObjective, metaObjectives } from "./objective.ts";
+import { metaObjectives } from "./objective.ts";
 import type { MetaTraining } from "./outer-loop.ts";
+import { outerOptimizerOf } from "./outer-optimizer.ts";
 import { buildSchedule } from "./schedules/registry.ts";
 import type { Estimator, Schedule } from "./types.ts";
 
@@ -31,42 +30,12 @@ export async function buildMetaTraining(
   const parts = await buildParts(config);
   const families: TaskFamily[] = [];
   for (const name of config.tasks) families.push(await loadFamily(name, options));
-  const { learned, regularizer, estimator, schedule, objective, teacher, outerOptimizer } = parts;
   return {
-    config,
-    estimator,
-    outerOptimizer,
-    problem: {
-      families,
-      learned,
-      regularizer: regularizer.apply,
-      objective,
-      teacher,
-      imitation: config.imitationShare,
-      activations: config.activations,
-    },
-    source: {
-      seed: config.seed,
-      families: families.length,
-      instances: config.instances,
-      schedule,
-      window: estimator.window,
-    },
+    ...assembleMetaTraining(config, parts, families),
     close() {
       for (const family of families) family.close();
     },
   };
-}
-
-/** What a configuration names, tasks aside. */
-export interface MetaParts {
-  readonly learned: LearnedOptimizer;
-  readonly estimator: Estimator;
-  readonly regularizer: Regularizer;
-  readonly schedule: Schedule;
-  readonly objective: MetaObjective;
-  readonly teacher: Optimizer | undefined;
-  readonly outerOptimizer: Optimizer;
 }
 
 /** Everything but the tasks: what can be checked before data are read. */
@@ -88,26 +57,6 @@ export async function buildParts(config: MetaConfig): Promise<MetaParts> {
     teacher: config.imitation === "none" ? undefined : buildSpec(config.imitation, "teacher", optimizers),
     outerOptimizer: outerOptimizerOf(config),
   };
-}
-
-/**
- * The optimizer of φ.
- *
- * @throws {LowlandError} E_CONFIG for an unknown optimizer, and where the spec string holds a learning rate itself
- */
-export function outerOptimizerOf({
-  outerOptimizer,
-  outerLearningRate,
-}: Pick<MetaConfig, "outerOptimizer" | "outerLearningRate">): Optimizer {
-  const { name, settings } = parseSpec(outerOptimizer);
-  if ("lr" in settings) {
-    throw new LowlandError(
-      "E_CONFIG",
-      `outerOptimizer ${outerOptimizer} holds a learning rate; give it as outerLearningRate`,
-    );
-  }
-  const spec = formatSpec({ name, settings: { ...settings, lr: outerLearningRate } });
-  return buildSpec(spec, "outer optimizer", optimizers);
 }
 
 /** An estimator by spec string, or from a module of the user's own that exports an `Estimator` as default. */

@@ -12,7 +12,7 @@ import {
 import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
 import { keyFromString, keyToString } from "../random/key.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "../runs/safetensors.ts";
-import { lowlandVersion } from "../runs/version.ts";
+import { LOWLAND_VERSION } from "../version.ts";
 import { META_CONFIG_VERSION, type MetaConfig } from "./config.ts";
 import type { TrainerState } from "./outer-loop.ts";
 import type { InnerState, Instance, ScheduleState } from "./types.ts";
@@ -96,7 +96,7 @@ export function encodeCheckpoint(
   };
   return encodeSafetensors(Object.fromEntries(tensors), {
     format: FORMAT,
-    version: lowlandVersion(),
+    version: LOWLAND_VERSION,
     learned: architectureSpec(config.learned, learned),
     config: JSON.stringify({ version: META_CONFIG_VERSION, ...config }),
     state: JSON.stringify(bookkeeping),

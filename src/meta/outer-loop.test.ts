@@ -7,12 +7,12 @@ import { buildSpec } from "../spec.ts";
 import { defineTask } from "../tasks/define.ts";
 import { familyOf } from "../tasks/family.ts";
 import type { Task } from "../tasks/types.ts";
-import { outerOptimizerOf } from "./build.ts";
 import { type MetaConfig, type MetaConfigInput, resolveMetaConfig } from "./config.ts";
 import { estimators } from "./estimators/registry.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
 import { metaObjectives } from "./objective.ts";
 import { initialState, type MetaTraining, metaTrain, type OuterStepRecord } from "./outer-loop.ts";
+import { outerOptimizerOf } from "./outer-optimizer.ts";
 import { buildSchedule } from "./schedules/registry.ts";
 import type { Estimate } from "./types.ts";
 

@@ -51,6 +51,7 @@ export interface Samples {
   readonly gradients: number;
 }
 
+/** Opens samples; the last few dozen draws are kept. */
 export function openSamples({ families, regularizer, objective }: InnerProblem): Samples {
   const kept = new Map<string, Sample>();
   let forgotten = 0;

@@ -9,8 +9,8 @@ import { readMetrics } from "../runs/metrics.ts";
 import { describeRun, type RunMeta } from "../runs/run.ts";
 import { RunDirectory } from "../runs/run-directory.ts";
 import { EventWriter } from "../runs/tensorboard.ts";
-import { lowlandVersion } from "../runs/version.ts";
 import { fingerprintsOf } from "../tasks/load.ts";
+import { LOWLAND_VERSION } from "../version.ts";
 import { buildMetaTraining, buildParts, modulesOf } from "./build.ts";
 import { type CheckpointOwner, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import { META_CONFIG_VERSION, type MetaConfig, resolveMetaConfig } from "./config.ts";
@@ -184,7 +184,7 @@ function madeWith(
   store: StoreOptions,
 ): Pick<RunMeta, "lowland" | "variant" | "data" | "modules"> {
   return {
-    lowland: lowlandVersion(),
+    lowland: LOWLAND_VERSION,
     variant: kernels().variant,
     data: fingerprintsOf(config.tasks, store),
     modules: Object.fromEntries(modulesOf(config).map((path) => [path, moduleFingerprint(path)])),

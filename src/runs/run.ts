@@ -2,9 +2,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Fingerprints } from "../data/fingerprints.ts";
 import { LowlandError } from "../errors.ts";
+import { LOWLAND_VERSION } from "../version.ts";
 import { isTemporary, listDirectory, readTextIfAny } from "./files.ts";
 import { LOCK_FILE } from "./lock.ts";
-import { lowlandVersion } from "./version.ts";
 
 /** What made a run: everything besides its config that its bits depend on, or that a reader asks for. */
 export interface RunMeta {
@@ -37,7 +37,7 @@ export function describeRun(
   known: Pick<RunMeta, "variant" | "data" | "modules" | "command" | "seed" | "started">,
 ): RunMeta {
   return {
-    lowland: lowlandVersion(),
+    lowland: LOWLAND_VERSION,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     ...known,

@@ -1,0 +1,48 @@
+import type { LearnedOptimizer } from "../learned/types.ts";
+import type { Optimizer } from "../optimizers/types.ts";
+import type { Regularizer } from "../regularizers/types.ts";
+import type { TaskFamily } from "../tasks/family.ts";
+import type { MetaConfig } from "./config.ts";
+import type { MetaObjective } from "./objective.ts";
+import type { MetaTraining } from "./outer-loop.ts";
+import type { Estimator, Schedule } from "./types.ts";
+
+/** What a configuration names, tasks aside, as built objects. */
+export interface MetaParts {
+  readonly learned: LearnedOptimizer;
+  readonly estimator: Estimator;
+  readonly regularizer: Regularizer;
+  readonly schedule: Schedule;
+  readonly objective: MetaObjective;
+  readonly teacher: Optimizer | undefined;
+  readonly outerOptimizer: Optimizer;
+}
+
+/** Puts the parts of a meta-training run together. */
+export function assembleMetaTraining(
+  config: MetaConfig,
+  { learned, estimator, regularizer, schedule, objective, teacher, outerOptimizer }: MetaParts,
+  families: readonly TaskFamily[],
+): MetaTraining {
+  return {
+    config,
+    estimator,
+    outerOptimizer,
+    problem: {
+      families,
+      learned,
+      regularizer: regularizer.apply,
+      objective,
+      teacher,
+      imitation: config.imitationShare,
+      activations: config.activations,
+    },
+    source: {
+      seed: config.seed,
+      families: families.length,
+      instances: config.instances,
+      schedule,
+      window: estimator.window,
+    },
+  };
+}
