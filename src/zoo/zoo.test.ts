@@ -36,7 +36,7 @@ describe("the zoo", () => {
     const card = zooCard(name);
     expect(card).toContain(`# ${name}\n`);
     // as written by the version that made it
-    const [, written] = /```json\n([^]*?)```/.exec(card)!;
+    const [, written] = /```json\n([\s\S]*?)```/.exec(card)!;
     expect(resolveMetaConfig(JSON.parse(written!))).toEqual(config);
     expect(card).toContain(`those of outer step ${outerStep},`);
     for (const section of ["How it was trained", "Figures", "Limits"])
