@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openArena } from "../kernels/module.ts";
+import { kernelOps, referenceOps } from "../kernels/ops.ts";
 import { symmetricEigensystem } from "../kernels/symmetric.ts";
 import { layoutOf } from "../kernels/types.ts";
 import { key, normal } from "../random/key.ts";
@@ -50,7 +51,7 @@ describe("orthogonalize", () => {
         const flat = draw(rows * cols, seed);
         const x = matrix(flat, rows, cols);
         const before = singularValues(rows <= cols ? x : transpose(x));
-        orthogonalize(flat, rows, cols, 5);
+        orthogonalize(flat, rows, cols, { iterations: 5, ops: referenceOps });
         const found = matrix(flat, rows, cols);
         const after = singularValues(rows <= cols ? found : transpose(found));
         // the quintic's band; below a hundredth of the norm five iterations are not enough
@@ -69,12 +70,39 @@ describe("orthogonalize", () => {
     );
   });
 
+  it("does the same on the kernels, to their precision", () => {
+    const shapes = fc.record({
+      rows: fc.integer({ min: 2, max: 40 }),
+      cols: fc.integer({ min: 2, max: 40 }),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(shapes, ({ rows, cols, seed }) => {
+        const double = draw(rows * cols, seed);
+        const single = Float32Array.from(double);
+        orthogonalize(double, rows, cols, { iterations: 5, ops: referenceOps });
+        const arena = openArena();
+        try {
+          orthogonalize(single, rows, cols, { iterations: 5, ops: kernelOps(arena) });
+        } finally {
+          arena.close();
+        }
+        // sums of 40 products below 1 are known to 40·2^-24, and the quintic's slope is below 4: five times that
+        const tolerance = 40 * 2 ** -24 * 4 ** 5;
+        single.forEach((entry, i) => {
+          expect(Math.abs(entry - double[i]!)).toBeLessThan(tolerance);
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it("leaves zeros alone and lets a NaN through", () => {
     const zeros = new Float64Array(6);
-    orthogonalize(zeros, 2, 3, 5);
+    orthogonalize(zeros, 2, 3, { iterations: 5, ops: referenceOps });
     expect([...zeros]).toEqual([0, 0, 0, 0, 0, 0]);
     const broken = Float64Array.of(1, 2, Number.NaN, 4);
-    orthogonalize(broken, 2, 2, 5);
+    orthogonalize(broken, 2, 2, { iterations: 5, ops: referenceOps });
     expect(broken.every(Number.isNaN)).toBe(true);
   });
 });

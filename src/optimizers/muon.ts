@@ -1,5 +1,7 @@
+import { openArena } from "../kernels/module.ts";
+import { kernelOps, type Ops, referenceOps } from "../kernels/ops.ts";
 import type { Slot, Vector } from "../kernels/types.ts";
-import { axpy } from "../kernels/vector.ts";
+import { axpy, scale } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
 import { defineOptimizer, zeros } from "./define.ts";
 import { orthogonalize } from "./newton-schulz.ts";
@@ -16,8 +18,8 @@ export type MuonOptions = Partial<Settings<typeof muonParameters>>;
  * O = NS(μ·M + (1−μ)·G), nearly the orthogonal factor (`orthogonalize`); W ← W − lr·(√max(1, a/b)·O + decay·W).
  * Everything else is trained by AdamW at the learning rate `adamLr`.
  *
- * Of a tensor with more than two dimensions the first are the rows: the outputs of a layer. The work is in float64, the
- * state in float32; a step costs O(iterations·ab·min(a, b)).
+ * Of a tensor with more than two dimensions the first are the rows: the outputs of a layer. A step costs
+ * O(iterations·ab·min(a, b)).
  *
  * @param options `matrices`: what is orthogonalized where it is a matrix, as in `slotsNamed`. By its authors' advice the
  * last layer and embeddings are left out.
@@ -27,18 +29,16 @@ export function muon(options: MuonOptions = {}): Optimizer {
   const settings = settle("optimizer muon", muonParameters, options);
   const { lr, momentum, iterations, decay, matrices, adamLr, b1, b2, eps } = settings;
 
-  function orthogonal({ size, shape }: Slot, g: Vector, m: Vector, out: Vector): void {
+  function orthogonal({ size, shape }: Slot, g: Vector, m: Vector, out: Vector, ops: Ops): void {
     const rows = shape[0]!;
     const cols = size / rows;
-    const direction = new Float64Array(size);
     for (let i = 0; i < size; i++) {
       const entry = momentum * m[i]! + (1 - momentum) * g[i]!;
       m[i] = entry;
-      direction[i] = momentum * entry + (1 - momentum) * g[i]!;
+      out[i] = momentum * entry + (1 - momentum) * g[i]!;
     }
-    orthogonalize(direction, rows, cols, iterations);
-    const factor = -lr * Math.sqrt(Math.max(1, rows / cols));
-    for (let i = 0; i < size; i++) out[i] = factor * direction[i]!;
+    orthogonalize(out, rows, cols, { iterations, ops });
+    scale(-lr * Math.sqrt(Math.max(1, rows / cols)), out);
   }
 
   return defineOptimizer({
@@ -62,14 +62,20 @@ export function muon(options: MuonOptions = {}): Optimizer {
         shrink: 0,
       };
       const chosen = new Set(slotsNamed(matrices, layout).filter(isMatrix));
-      for (const slot of layout.slots) {
-        const part = <V extends Vector>(vector: V) =>
-          vector.subarray(slot.offset, slot.offset + slot.size) as V;
-        const [g, m, out] = [part(gradient), part(vectors.mu!), part(update)];
-        const matrix = chosen.has(slot);
-        if (matrix) orthogonal(slot, g, m, out);
-        else adamStep(out.fill(0), g, m, part(vectors.nu!), adam);
-        if (decay > 0) axpy(-(matrix ? lr : adamLr) * decay, part(params), out);
+      const arena = openArena();
+      const ops = update instanceof Float32Array ? kernelOps(arena) : referenceOps;
+      try {
+        for (const slot of layout.slots) {
+          const part = <V extends Vector>(vector: V) =>
+            vector.subarray(slot.offset, slot.offset + slot.size) as V;
+          const [g, m, out] = [part(gradient), part(vectors.mu!), part(update)];
+          const matrix = chosen.has(slot);
+          if (matrix) orthogonal(slot, g, m, out, ops);
+          else adamStep(out.fill(0), g, m, part(vectors.nu!), adam);
+          if (decay > 0) axpy(-(matrix ? lr : adamLr) * decay, part(params), out);
+        }
+      } finally {
+        arena.close();
       }
     },
   });
