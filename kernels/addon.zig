@@ -27,6 +27,8 @@ const Opened = struct {
     base: [*]u8,
     length: usize,
     functions: [names.len]*const anyopaque,
+    /// Threads that its calls may use.
+    threads: usize,
     buffer: napi.Ref,
 };
 
@@ -49,6 +51,7 @@ fn Entry(comptime index: usize) type {
                     return null;
                 };
             }
+            pool.enter(opened.threads);
             const kernel: *const Kernel = @ptrCast(@alignCast(opened.functions[index]));
             const result = @call(.auto, kernel, args);
             if (@TypeOf(result) == void) return null;
@@ -96,13 +99,14 @@ fn open(env: napi.Env, info: napi.Info) callconv(.c) ?napi.Value {
     var object: napi.Value = undefined;
     _ = napi.napi_create_object(env, &object);
     const opened = std.heap.page_allocator.create(Opened) catch return null;
-    opened.* = .{ .base = base.?, .length = length, .functions = undefined, .buffer = undefined };
+    opened.* = .{ .base = base.?, .length = length, .functions = undefined, .threads = 1, .buffer = undefined };
     inline for (cpu.compiled) |l| {
         if (l == level.?) opened.functions = table(l);
     }
     _ = napi.napi_create_reference(env, argv[0], 1, &opened.buffer);
     _ = napi.napi_wrap(env, object, opened, close, null, null);
     inline for (names, 0..) |name, i| add(env, object, name, Entry(i).call, opened);
+    add(env, object, "useThreads", useThreads, opened);
     advise(base.?, length);
     return object;
 }
@@ -118,15 +122,18 @@ fn advise(base: [*]u8, length: usize) void {
     if (builtin.os.tag == .linux) _ = std.os.linux.madvise(base, length, std.os.linux.MADV.HUGEPAGE);
 }
 
-/// threads(count): how many the calling thread of the host may use inside a kernel; returns how many it gets.
-fn threads(env: napi.Env, info: napi.Info) callconv(.c) ?napi.Value {
+/// useThreads(count): how many the kernels of this object may use; returns how many they get.
+fn useThreads(env: napi.Env, info: napi.Info) callconv(.c) ?napi.Value {
     var argc: usize = 1;
     var argv: [1]napi.Value = undefined;
-    _ = napi.napi_get_cb_info(env, info, &argc, &argv, null, null);
+    var data: ?*anyopaque = undefined;
+    _ = napi.napi_get_cb_info(env, info, &argc, &argv, null, &data);
+    const opened: *Opened = @ptrCast(@alignCast(data));
     var count: u32 = 1;
     if (argc > 0) _ = napi.napi_get_value_uint32(env, argv[0], &count);
+    opened.threads = pool.grow(@max(1, count));
     var value: napi.Value = undefined;
-    _ = napi.napi_create_double(env, @floatFromInt(pool.setShare(@max(1, count))), &value);
+    _ = napi.napi_create_double(env, @floatFromInt(opened.threads), &value);
     return value;
 }
 
@@ -138,7 +145,6 @@ fn add(env: napi.Env, object: napi.Value, name: [:0]const u8, callback: napi.Cal
 
 export fn napi_register_module_v1(env: napi.Env, exports: napi.Value) ?napi.Value {
     add(env, exports, "open", open, null);
-    add(env, exports, "threads", threads, null);
     const level = if (cpu.best()) |l| @tagName(l) else "";
     var value: napi.Value = undefined;
     _ = napi.napi_create_string_utf8(env, level.ptr, level.len, &value);

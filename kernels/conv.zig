@@ -36,18 +36,23 @@ const Forward = struct {
     /// Rows of output.
     pub fn range(self: *const Forward, from: usize, to: usize, _: usize) void {
         var o: usize = 0;
-        while (o < self.Co) : (o += 16) {
-            for (from..to) |line| {
-                const x = self.x + (line / self.Ho * self.H + line % self.Ho) * self.W * self.Ci;
-                const y = self.y + line * self.Wo * self.Co + o;
-                if (o + 16 <= self.Co) simd.balanced(self.Wo, tile.pixels, Pixels(true){ .job = self, .o = o, .x = x, .y = y }) //
-                else simd.balanced(self.Wo, tile.pixels, Pixels(false){ .job = self, .o = o, .x = x, .y = y });
-            }
+        if (tile.panels == 2) {
+            while (o + 32 <= self.Co) : (o += 32) self.filters(2, true, from, to, o);
+        }
+        while (o + 16 <= self.Co) : (o += 16) self.filters(1, true, from, to, o);
+        if (o < self.Co) self.filters(1, false, from, to, o);
+    }
+
+    fn filters(self: *const Forward, comptime panels: usize, comptime whole: bool, from: usize, to: usize, o: usize) void {
+        for (from..to) |line| {
+            const x = self.x + (line / self.Ho * self.H + line % self.Ho) * self.W * self.Ci;
+            const y = self.y + line * self.Wo * self.Co + o;
+            simd.balanced(self.Wo, tile.pixels, Pixels(panels, whole){ .job = self, .o = o, .x = x, .y = y });
         }
     }
 
-    /// Neighbouring pixels of 16 filters, or of fewer.
-    fn Pixels(comptime whole: bool) type {
+    /// Neighbouring pixels of one or two panels of 16 filters; the last panel need not be whole.
+    fn Pixels(comptime panels: usize, comptime whole: bool) type {
         return struct {
             job: *const Forward,
             o: usize,
@@ -56,22 +61,31 @@ const Forward = struct {
 
             pub inline fn run(line: @This(), comptime R: usize, first: usize) void {
                 const self = line.job;
-                const filters = self.Co - line.o;
-                const run_ = self.kw * self.Ci;
-                var w = self.panels + line.o * self.kh * run_;
-                const bias = self.bias + line.o;
-                var sums: [R]F = @splat(if (whole) simd.load(16, bias) else simd.loadPart(16, bias, filters));
+                const rest = self.Co - line.o;
+                const length = self.kw * self.Ci;
+                const panel = 16 * self.kh * length;
+                var w = self.panels + line.o * self.kh * length;
+                var sums: [panels][R]F = undefined;
+                inline for (0..panels) |p| {
+                    const bias = self.bias + line.o + 16 * p;
+                    sums[p] = @splat(if (whole) simd.load(16, bias) else simd.loadPart(16, bias, rest));
+                }
                 for (0..self.kh) |ky| {
-                    const x = line.x + first * self.Ci + ky * self.W * self.Ci;
-                    for (0..run_) |k| {
-                        const v = simd.load(16, w);
-                        inline for (0..R) |r| sums[r] = madd(all(x[r * self.Ci + k]), v, sums[r]);
+                    var x = line.x + first * self.Ci + ky * self.W * self.Ci;
+                    for (0..length) |_| {
+                        inline for (0..panels) |p| {
+                            const v = simd.load(16, w + p * panel);
+                            inline for (0..R) |r| sums[p][r] = madd(all(x[r * self.Ci]), v, sums[p][r]);
+                        }
+                        x += 1;
                         w += 16;
                     }
                 }
-                inline for (0..R) |r| {
-                    const to = line.y + (first + r) * self.Co;
-                    if (whole) simd.store(16, to, sums[r]) else simd.storePart(16, to, sums[r], filters);
+                inline for (0..panels) |p| {
+                    inline for (0..R) |r| {
+                        const to = line.y + (first + r) * self.Co + 16 * p;
+                        if (whole) simd.store(16, to, sums[p][r]) else simd.storePart(16, to, sums[p][r], rest);
+                    }
                 }
             }
         };
@@ -212,7 +226,7 @@ pub fn convBackwardWeights(
     if (kw * Ci < 16 and Co >= 4) {
         const along: AlongFilters = .{ .job = job, .sums = @ptrCast(scratch) };
         @memset(along.sums[0 .. kh * kw * Ci * Co], 0);
-        parallel.ranges(kh * kw * Ci, tile.rows, 2 * batch * Ho * Wo * Co, &along);
+        parallel.ranges(kh * kw * Ci, tile.lanes, 2 * batch * Ho * Wo * Co, &along);
         along.finish();
     } else parallel.ranges(Co, 4, 2 * batch * Ho * Wo * kh * kw * Ci, &job);
 }
@@ -227,9 +241,9 @@ const AlongFilters = struct {
         const Co = self.job.Co;
         for (0..self.job.batch) |b| {
             var o: usize = 0;
-            while (o + 16 <= Co) : (o += 16) simd.balanced(to - from, tile.rows, Tile(16){ .self = self, .first = from, .b = b, .o = o });
-            while (o + 4 <= Co) : (o += 4) simd.balanced(to - from, tile.rows, Tile(4){ .self = self, .first = from, .b = b, .o = o });
-            while (o < Co) : (o += 1) simd.balanced(to - from, tile.rows, Tile(1){ .self = self, .first = from, .b = b, .o = o });
+            while (o + 16 <= Co) : (o += 16) simd.balanced(to - from, tile.lanes, Tile(16){ .self = self, .first = from, .b = b, .o = o });
+            while (o + 4 <= Co) : (o += 4) simd.balanced(to - from, tile.lanes, Tile(4){ .self = self, .first = from, .b = b, .o = o });
+            while (o < Co) : (o += 1) simd.balanced(to - from, tile.lanes, Tile(1){ .self = self, .first = from, .b = b, .o = o });
         }
     }
 

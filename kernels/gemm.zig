@@ -29,6 +29,7 @@ const Dot = struct {
         const R = tile.gemm[0];
         var m = from;
         while (m + R <= to) : (m += R) self.rows(R, m);
+        while (m + R / 2 <= to) : (m += R / 2) self.rows(R / 2, m);
         while (m < to) : (m += 1) self.rows(1, m);
     }
 
@@ -36,7 +37,8 @@ const Dot = struct {
         const W = tile.gemm[1];
         var n: usize = 0;
         while (n + W <= self.N) : (n += W) self.at(M, W, m, n);
-        while (n < self.N) : (n += 1) self.at(M, 1, m, n);
+        while (n + 2 <= self.N) : (n += 2) self.at(M, 2, m, n);
+        if (n < self.N) self.at(M, 1, m, n);
     }
 
     inline fn at(self: *const Dot, comptime M: usize, comptime N: usize, m: usize, n: usize) void {
@@ -183,7 +185,7 @@ const Lanes = struct {
     // columns outside, so that a panel of B stays in the first-level cache over all rows of A
     fn block(self: *const Lanes, top: usize, bottom: usize, left: usize, right: usize) void {
         var n = left;
-        if (tile.wide) {
+        if (tile.panels == 2) {
             while (n + 32 <= right) : (n += 32) self.panel(32, top, bottom, n);
         }
         while (n + 16 <= right) : (n += 16) self.panel(16, top, bottom, n);
@@ -192,7 +194,7 @@ const Lanes = struct {
     }
 
     fn panel(self: *const Lanes, comptime W: usize, top: usize, bottom: usize, n: usize) void {
-        simd.balanced(bottom - top, tile.rows, Panel(W){ .job = self, .top = top, .n = n });
+        simd.balanced(bottom - top, tile.lanes, Panel(W){ .job = self, .top = top, .n = n });
     }
 
     fn Panel(comptime W: usize) type {
@@ -231,7 +233,7 @@ pub fn gemmLanes(
     if (N >= M) {
         parallel.ranges(N, 16, 2 * M * K, &job);
     } else {
-        parallel.ranges(M, tile.rows, 2 * N * K, &Lanes.Rows{ .job = &job });
+        parallel.ranges(M, tile.lanes, 2 * N * K, &Lanes.Rows{ .job = &job });
     }
 }
 

@@ -104,27 +104,26 @@ pub fn rmspropStep(
 }
 
 /// m ← b1·m + (1−b1)·g; v ← b2·v + (1−b2)·g²;
-/// u = −lr·(m/c1)/(√(v/c2) + ε) − shrink·w, c1 = 1 − b1^t, c2 = 1 − b2^t
+/// u = −(lr/c1)·m/(√v/√c2 + ε) − shrink·w, c1 = 1 − b1^t, c2 = 1 − b2^t
 pub fn adamStep(
     w: [*]f32, u: ?[*]f32, g: [*]const f32, m: [*]f32, v: [*]f32, n: usize,
     lr: f32, b1: f32, b2: f32, eps: f32, c1: f32, c2: f32, shrink: f32,
 ) callconv(.c) void {
     each(2, n, w, u, g, .{ m, v }, struct {
-        lr: f32,
+        rate: f32,
         b1: f32,
         b2: f32,
         eps: f32,
-        c1: f32,
-        c2: f32,
+        root: f32,
         shrink: f32,
 
         inline fn step(self: @This(), grad: F, at: F, s: *[2]F) F {
             s[0] = all(self.b1) * s[0] + all(1 - self.b1) * grad;
             s[1] = all(self.b2) * s[1] + all(1 - self.b2) * (grad * grad);
-            const direction = s[0] / all(self.c1) / (@sqrt(s[1] / all(self.c2)) + all(self.eps));
-            return -(all(self.lr) * direction) - all(self.shrink) * at;
+            const direction = all(self.rate) * s[0] / (@sqrt(s[1]) * all(self.root) + all(self.eps));
+            return -direction - all(self.shrink) * at;
         }
-    }{ .lr = lr, .b1 = b1, .b2 = b2, .eps = eps, .c1 = c1, .c2 = c2, .shrink = shrink });
+    }{ .rate = lr / c1, .b1 = b1, .b2 = b2, .eps = eps, .root = 1 / @sqrt(c2), .shrink = shrink });
 }
 
 /// u = −lr·sign(b1·m + (1−b1)·g) − shrink·w; m ← b2·m + (1−b2)·g

@@ -29,13 +29,13 @@ pub const threads = !wasm;
 
 /// Shapes of micro-tiles: as many accumulators as the registers of the target hold.
 pub const tile = if (avx512)
-    .{ .name = "avx512", .width = 16, .rows = 8, .gates = 10, .dot = .{ 10, 4 }, .block = 20, .pixels = 8, .gemm = .{ 4, 4 }, .wide = true, .gather = 8 }
+    .{ .name = "avx512", .width = 16, .gates = 10, .dot = .{ 10, 4 }, .block = 20, .pixels = 8, .lanes = 10, .gemm = .{ 8, 4 }, .panels = 2, .gather = 8 }
 else if (avx2)
-    .{ .name = "avx2", .width = 8, .rows = 4, .gates = 4, .dot = .{ 3, 4 }, .block = 12, .pixels = 5, .gemm = .{ 3, 4 }, .wide = false, .gather = 12 }
+    .{ .name = "avx2", .width = 8, .gates = 4, .dot = .{ 3, 4 }, .block = 12, .pixels = 5, .lanes = 6, .gemm = if (fused) .{ 3, 4 } else .{ 4, 2 }, .panels = 1, .gather = 12 }
 else if (wasm)
-    .{ .name = "wasm", .width = 4, .rows = 2, .gates = 2, .dot = .{ 2, 4 }, .block = 12, .pixels = 2, .gemm = .{ 2, 4 }, .wide = false, .gather = 7 }
+    .{ .name = "wasm", .width = 4, .gates = 2, .dot = .{ 2, 4 }, .block = 12, .pixels = 2, .lanes = 2, .gemm = .{ 2, 4 }, .panels = 1, .gather = 7 }
 else
-    .{ .name = "v128", .width = 4, .rows = 5, .gates = 5, .dot = .{ 4, 4 }, .block = 12, .pixels = 5, .gemm = .{ 4, 4 }, .wide = false, .gather = 16 };
+    .{ .name = "v128", .width = 4, .gates = 5, .dot = .{ 4, 4 }, .block = 12, .pixels = 5, .lanes = 6, .gemm = .{ 4, 4 }, .panels = 1, .gather = 16 };
 
 /// Lanes of a register that one sum of eight lanes takes; with registers of sixteen, two sums share one.
 pub const sum_width = @min(8, tile.width);
@@ -49,32 +49,105 @@ pub inline fn store(comptime n: comptime_int, p: [*]f32, v: Vec(n)) void {
     @as(*align(4) Vec(n), @ptrCast(p)).* = v;
 }
 
-/// The first `count` of n floats, then zeros.
+/// The first `count` ≤ n floats, then zeros; `count` > 0, and nothing behind them is touched.
 pub inline fn loadPart(comptime n: comptime_int, p: [*]const f32, count: usize) Vec(n) {
+    if (avx512 and n == 16) return asm ("vmovups (%[p]), %[v]{%[mask]}{z}"
+        : [v] "=v" (-> F),
+        : [mask] "^Yk" (maskOf(count)),
+          [p] "r" (p),
+        : .{ .memory = true });
+    if (avx2 and n == 16) {
+        if (count <= 8) return join(loadPart(8, p, count), @splat(0));
+        return join(load(8, p), loadPart(8, p + 8, count - 8));
+    }
+    if (avx2 and n == 8) return asm ("vmaskmovps (%[p]), %[mask], %[v]"
+        : [v] "=x" (-> Vec(8)),
+        : [mask] "x" (lanesBelow(8, count)),
+          [p] "r" (p),
+        : .{ .memory = true });
+    if (n == 16) return loadPart16(p, count);
     var v: [n]f32 = @splat(0);
     for (0..count) |i| v[i] = p[i];
     return v;
 }
 
-/// The first `count` of n floats.
-pub inline fn storePart(comptime n: comptime_int, p: [*]f32, v: Vec(n), count: usize) void {
-    const values: [n]f32 = v;
-    for (0..count) |i| p[i] = values[i];
+noinline fn loadPart16(p: [*]const f32, count: usize) F {
+    const low = join4(loadFew(p, count), if (count > 4) loadFew(p + 4, count - 4) else @splat(0));
+    const high = join4(if (count > 8) loadFew(p + 8, count - 8) else @splat(0), if (count > 12) loadFew(p + 12, count - 12) else @splat(0));
+    return join(low, high);
 }
 
-/// Calls context.run(size, first) for pieces of 0 … total of at most `largest`, known at compile time and as equal as
-/// they can be: a small remainder would leave registers empty.
+inline fn loadFew(p: [*]const f32, count: usize) Q {
+    return switch (count) {
+        1 => .{ p[0], 0, 0, 0 },
+        2 => .{ p[0], p[1], 0, 0 },
+        3 => .{ p[0], p[1], p[2], 0 },
+        else => load(4, p),
+    };
+}
+
+/// The first `count` ≤ n floats; `count` > 0, and nothing behind them is touched.
+pub inline fn storePart(comptime n: comptime_int, p: [*]f32, v: Vec(n), count: usize) void {
+    if (avx512 and n == 16) {
+        asm volatile ("vmovups %[v], (%[p]){%[mask]}"
+            :
+            : [v] "v" (v),
+              [mask] "^Yk" (maskOf(count)),
+              [p] "r" (p),
+            : .{ .memory = true });
+    } else if (avx2 and n == 16) {
+        const low = @shuffle(f32, v, undefined, [8]i32{ 0, 1, 2, 3, 4, 5, 6, 7 });
+        const high = @shuffle(f32, v, undefined, [8]i32{ 8, 9, 10, 11, 12, 13, 14, 15 });
+        if (count <= 8) return storePart(8, p, low, count);
+        store(8, p, low);
+        storePart(8, p + 8, high, count - 8);
+    } else if (avx2 and n == 8) {
+        asm volatile ("vmaskmovps %[v], %[mask], (%[p])"
+            :
+            : [v] "x" (v),
+              [mask] "x" (lanesBelow(8, count)),
+              [p] "r" (p),
+            : .{ .memory = true });
+    } else {
+        storeLanes(n, p, v, count);
+    }
+}
+
+noinline fn storeLanes(comptime n: comptime_int, p: [*]f32, v: Vec(n), count: usize) void {
+    inline for (0..n) |i| {
+        if (i < count) p[i] = v[i];
+    }
+}
+
+inline fn maskOf(count: usize) u16 {
+    return @truncate((@as(u32, 1) << @intCast(count)) - 1);
+}
+
+inline fn lanesBelow(comptime n: comptime_int, count: usize) Int(n) {
+    const lane: Int(n) = std.simd.iota(i32, n);
+    return @select(i32, lane < @as(Int(n), @splat(@intCast(count))), @as(Int(n), @splat(-1)), @as(Int(n), @splat(0)));
+}
+
+/// v in the first `count` lanes, `other` in the rest.
+pub inline fn below(v: F, count: usize, other: f32) F {
+    const lane: Int(16) = std.simd.iota(i32, 16);
+    return @select(f32, lane < @as(Int(16), @splat(@intCast(count))), v, all(other));
+}
+
+/// Calls context.run(size, first) for pieces of 0 … total of at most `largest`, known at compile time: whole ones, then
+/// two halves of what is left, because a small remainder would leave registers empty.
 pub inline fn balanced(total: usize, comptime largest: usize, context: anytype) void {
     @setEvalBranchQuota(20_000);
-    var left = total;
-    var pieces = (total + largest - 1) / largest;
-    while (pieces > 0) : (pieces -= 1) {
-        const size = (left + pieces - 1) / pieces;
+    var first: usize = 0;
+    while (first + 2 * largest <= total) : (first += largest) context.run(largest, first);
+    while (first < total) {
+        const left = total - first;
+        const size = if (left > largest) (left + 1) / 2 else left;
         switch (size) {
-            inline 1...largest => |known| context.run(known, total - left),
+            inline 1...largest => |known| context.run(known, first),
             else => unreachable,
         }
-        left -= size;
+        first += size;
     }
 }
 
@@ -163,6 +236,10 @@ inline fn byQuarters(comptime instruction: anytype, args: anytype) @TypeOf(args[
 
 pub inline fn join(a: Vec(8), b: Vec(8)) F {
     return @shuffle(f32, a, b, [16]i32{ 0, 1, 2, 3, 4, 5, 6, 7, ~@as(i32, 0), ~@as(i32, 1), ~@as(i32, 2), ~@as(i32, 3), ~@as(i32, 4), ~@as(i32, 5), ~@as(i32, 6), ~@as(i32, 7) });
+}
+
+inline fn join4(a: Q, b: Q) Vec(8) {
+    return @shuffle(f32, a, b, [8]i32{ 0, 1, 2, 3, ~@as(i32, 0), ~@as(i32, 1), ~@as(i32, 2), ~@as(i32, 3) });
 }
 
 pub inline fn twice(a: Vec(8)) F {

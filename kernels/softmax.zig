@@ -1,3 +1,4 @@
+const std = @import("std");
 const simd = @import("simd.zig");
 const F = simd.F;
 const Q = simd.Q;
@@ -20,19 +21,14 @@ pub fn softmaxCrossEntropy(
             known = false;
             continue;
         }
-        const max = largest(z, classes);
         const own = z[label];
-        if (own == max) right += @intFromBool(label == 0 or firstOf(z, label, max));
-        // a NaN that is not the largest reaches the sum as e^NaN
-        const sum = exponentials(z, classes, max);
-        const logarithm = simd.log(@as(Q, @splat(sum)))[0];
-        // sum − sum carries a NaN past the logarithm, which only looks at bits
-        loss += @as(f64, logarithm) + (@as(f64, max) - @as(f64, own)) + @as(f64, sum - sum);
-        const factor = scale / sum;
-        var j: usize = 0;
-        while (j + 16 <= classes) : (j += 16) simd.store(16, z + j, simd.load(16, z + j) * all(factor));
-        while (j < classes) : (j += 1) z[j] *= factor;
+        const max = largest(z, classes);
+        right += @intFromBool(own == max and firstOf(z, label, max));
+        const sum = if (classes <= 16) short(z, classes, max, scale) else long(z, classes, max, scale);
         z[label] -= scale;
+        // sum − sum carries a NaN past the logarithm, which only looks at bits
+        const logarithm = simd.log(@as(Q, @splat(sum)))[0];
+        loss += @as(f64, logarithm) + (@as(f64, max) - @as(f64, own)) + @as(f64, sum - sum);
     }
     correct.* = if (known) right else -1;
     return loss;
@@ -46,16 +42,29 @@ fn firstOf(z: [*]const f32, label: usize, max: f32) bool {
     return true;
 }
 
+/// The largest logit; where one is NaN, the sum of the exponentials is, whatever this is.
 inline fn largest(z: [*]const f32, classes: usize) f32 {
-    var best = z[0];
-    for (1..classes) |j| {
-        if (z[j] > best) best = z[j];
-    }
-    return best;
+    const nothing = -std.math.inf(f32);
+    var most = all(nothing);
+    var j: usize = 0;
+    while (j + 16 <= classes) : (j += 16) most = simd.larger(most, simd.load(16, z + j));
+    if (j < classes) most = simd.larger(most, simd.below(simd.loadPart(16, z + j, classes - j), classes - j, nothing));
+    const q = simd.larger(simd.larger(simd.quarter(most, 0), simd.quarter(most, 2)), simd.larger(simd.quarter(most, 1), simd.quarter(most, 3)));
+    const low = if (q[0] < q[1]) q[1] else q[0];
+    const high = if (q[2] < q[3]) q[3] else q[2];
+    return if (low < high) high else low;
 }
 
-/// z ← e^(z − max); returns the sum over sixteen lanes, folded by quarters and then by pairs.
-inline fn exponentials(z: [*]f32, classes: usize, max: f32) f32 {
+/// z ← scale·softmax(z) of a row that fits a vector; returns Σ e^(z_j − max).
+inline fn short(z: [*]f32, classes: usize, max: f32, scale: f32) f32 {
+    const e = simd.below(simd.exp(simd.loadPart(16, z, classes) - all(max)), classes, 0);
+    const sum = total(e);
+    simd.storePart(16, z, e * all(scale / sum), classes);
+    return sum;
+}
+
+/// The same of any row.
+fn long(z: [*]f32, classes: usize, max: f32, scale: f32) f32 {
     var sums = all(0);
     var j: usize = 0;
     while (j + 16 <= classes) : (j += 16) {
@@ -63,13 +72,21 @@ inline fn exponentials(z: [*]f32, classes: usize, max: f32) f32 {
         simd.store(16, z + j, e);
         sums += e;
     }
-    if (j < classes) {
-        const count = classes - j;
-        const e = simd.exp(simd.loadPart(16, z + j, count) - all(max));
-        simd.storePart(16, z + j, e, count);
-        const lane: @Vector(16, u32) = .{ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
-        sums += @select(f32, lane < @as(@Vector(16, u32), @splat(@intCast(count))), e, all(0));
+    const rest = classes - j;
+    if (rest > 0) {
+        const e = simd.below(simd.exp(simd.loadPart(16, z + j, rest) - all(max)), rest, 0);
+        simd.storePart(16, z + j, e, rest);
+        sums += e;
     }
-    const q = (simd.quarter(sums, 0) + simd.quarter(sums, 2)) + (simd.quarter(sums, 1) + simd.quarter(sums, 3));
+    const sum = total(sums);
+    const factor = scale / sum;
+    j = 0;
+    while (j + 16 <= classes) : (j += 16) simd.store(16, z + j, simd.load(16, z + j) * all(factor));
+    while (j < classes) : (j += 1) z[j] *= factor;
+    return sum;
+}
+
+inline fn total(v: F) f32 {
+    const q = (simd.quarter(v, 0) + simd.quarter(v, 2)) + (simd.quarter(v, 1) + simd.quarter(v, 3));
     return (q[0] + q[1]) + (q[2] + q[3]);
 }

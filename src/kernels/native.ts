@@ -11,8 +11,7 @@ interface Addon {
   readonly level: string;
   /** The kernels and their parameters. */
   readonly interface: string;
-  open(memory: ArrayBuffer, level: string): AddonFunctions;
-  threads(count: number): number;
+  open(memory: ArrayBuffer, level: string): AddonFunctions & { useThreads(count: number): number };
 }
 
 /** Where the addon looks for the arguments of a kernel: below what the memory hands out. */
@@ -27,7 +26,7 @@ export const nativeBackend: Backend = {
     const level = wanted ?? (variant === "fma" ? addon.level : PORTABLE_LEVELS[addon.level]!);
     const functions = opened(addon, buffer, level);
     const calls = nativeCalls(functions, new Float64Array(buffer, BLOCK, MOST_ARGUMENTS));
-    return { calls, variant: variantOf(calls), level, useThreads: (count) => addon.threads(count) };
+    return { calls, variant: variantOf(calls), level, useThreads: (count) => functions.useThreads(count) };
   },
 };
 
@@ -38,7 +37,7 @@ const PORTABLE_LEVELS: Readonly<Record<string, string>> = {
   neon: "neon_portable",
 };
 
-function opened(addon: Addon, buffer: ArrayBuffer, level: string): AddonFunctions {
+function opened(addon: Addon, buffer: ArrayBuffer, level: string): ReturnType<Addon["open"]> {
   try {
     return addon.open(buffer, level);
   } catch (error) {

@@ -55,21 +55,20 @@ export function adamStep(
   options: { lr: number; b1: number; b2: number; eps: number; c1: number; c2: number; shrink: number },
 ): void {
   const r = roundingOf(w);
-  const lr = r(options.lr);
   const b1 = r(options.b1);
   const b2 = r(options.b2);
   const eps = r(options.eps);
-  const c1 = r(options.c1);
-  const c2 = r(options.c2);
+  const rate = r(r(options.lr) / r(options.c1));
+  const root = r(1 / r(Math.sqrt(r(options.c2))));
   const rest1 = r(1 - b1);
   const rest2 = r(1 - b2);
-  const keep = r(1 - r(options.shrink));
+  const shrink = r(options.shrink);
   for (let i = 0; i < w.length; i++) {
     const first = r(r(b1 * m[i]!) + r(rest1 * g[i]!));
     const second = r(r(b2 * v[i]!) + r(rest2 * r(g[i]! * g[i]!)));
     m[i] = first;
     v[i] = second;
-    const step = r(r(first / c1) / r(r(Math.sqrt(r(second / c2))) + eps));
-    w[i] = r(w[i]! * keep) - r(lr * step);
+    const direction = r(r(rate * first) / r(r(r(Math.sqrt(second)) * root) + eps));
+    w[i] = w[i]! + r(-direction - r(shrink * w[i]!));
   }
 }

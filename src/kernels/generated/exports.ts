@@ -80,7 +80,7 @@ export interface KernelExports {
   rmspropStep(w: Pointer, u: PointerOrNull, g: Pointer, s: Pointer, n: number, lr: number, decay: number, eps: number): void;
   /**
    * m ← b1·m + (1−b1)·g; v ← b2·v + (1−b2)·g²;
-   * u = −lr·(m/c1)/(√(v/c2) + ε) − shrink·w, c1 = 1 − b1^t, c2 = 1 − b2^t
+   * u = −(lr/c1)·m/(√v/√c2 + ε) − shrink·w, c1 = 1 − b1^t, c2 = 1 − b2^t
    */
   adamStep(w: Pointer, u: PointerOrNull, g: Pointer, m: Pointer, v: Pointer, n: number, lr: number, b1: number, b2: number, eps: number, c1: number, c2: number, shrink: number): void;
   /** u = −lr·sign(b1·m + (1−b1)·g) − shrink·w; m ← b2·m + (1−b2)·g */
