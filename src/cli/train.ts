@@ -52,6 +52,7 @@ export const train: Command<CliContext> = buildCommand({
   async func(this: CliContext, flags: TrainFlags): Promise<void> {
     const { kernels } = await import("../kernels/module.ts");
     const { loadMethod } = await import("../evaluation/optimizers.ts");
+    const { formatMethod } = await import("../optimizers/method.ts");
     const { trainRun } = await import("../evaluation/train.ts");
     const { loadTask } = await import("../tasks/load.ts");
     const { task: name, steps, seed, dataDir } = flags;
@@ -84,8 +85,8 @@ export const train: Command<CliContext> = buildCommand({
       const finite = reached !== undefined && Number.isFinite(reached.trainLoss);
       const document = {
         task: name,
-        optimizer: flags.optimizer,
-        regularizer: flags.regularizer,
+        optimizer: formatMethod({ ...method.identity, regularizer: "none" }),
+        regularizer: method.identity.regularizer,
         steps,
         seed,
         kernelVariant: kernels().variant,

@@ -70,6 +70,15 @@ describe("lowland train", () => {
     expect(JSON.parse(stdout)).toMatchObject({ regularizer: "sam:rho=0.05", gradientEvaluations: 40 });
   });
 
+  it("says what trained, wherever the regularizer was written", async () => {
+    const { stdout } = await train("--optimizer", "adam+sam:rho=0.05+clip:norm=1", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      optimizer: "adam+clip:norm=1",
+      regularizer: "sam:rho=0.05",
+      gradientEvaluations: 40,
+    });
+  });
+
   it("writes a run directory with the final parameters, and never over another run", async () => {
     const out = join(folder, "run");
     expect((await train("--out", out)).code).toBe(0);
