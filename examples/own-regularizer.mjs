@@ -51,7 +51,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     const gradient = arena.float32(task.layout.size);
     task.init(init, params);
     const optimizer = adam({ lr: 0.01 });
-    const state = optimizer.init(task.layout, arena);
+    const state = optimizer.init(task.layout, { arena });
     for (let step = 0; step < 200; step++) {
       regularized.lossAndGradient(params, foldIn(batches, step), gradient);
       optimizer.step(params, gradient, state);
