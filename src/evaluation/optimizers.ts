@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { LowlandError } from "../errors.ts";
 import { learnedOptimizers } from "../learned/registry.ts";
 import { optimizerOf } from "../learned/types.ts";
-import { readWeights } from "../meta/weights.ts";
+import type { Weights } from "../learned/weights.ts";
+import { loadWeights, readWeights } from "../meta/weights.ts";
 import { type MethodSpec, parseMethod, withCombinators } from "../optimizers/method.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import type { Optimizer } from "../optimizers/types.ts";
@@ -20,7 +21,7 @@ interface Named {
 }
 
 /** Every optimizer a spec string can name, learned ones included. */
-export const allOptimizers: SpecRegistry<Named> = {
+export const allOptimizers: SpecRegistry<Named | Promise<Named>> = {
   ...Object.fromEntries(
     Object.entries(optimizers).map(([name, entry]) => [
       name,
@@ -31,18 +32,19 @@ export const allOptimizers: SpecRegistry<Named> = {
     description: "a meta-trained optimizer: a run directory (its best checkpoint) or a .safetensors file",
     parameters: {},
     path: "a run directory or a .safetensors file",
-    create: (_settings, path) => readLearned(path!),
+    create: async (_settings, path) => named(await loadWeights(path!)),
   }),
   zoo: specEntry({
     description: "a meta-trained optimizer that comes with Lowland; see lowland zoo list",
     parameters: {},
     path: "a name of lowland zoo list",
-    create: (_settings, name) => readLearned(zooPath(name!)),
+    create: async (_settings, name) => named(await loadWeights(zooPath(name!))),
   }),
 };
 
 /**
- * Loads a meta-trained optimizer from a run directory or a `.safetensors` file.
+ * Loads a meta-trained optimizer of a built-in architecture from a run directory or a `.safetensors` file; `loadMethod`
+ * takes any.
  *
  * @throws {LowlandError} E_RUN if there is no such file, E_CHECKPOINT if it is damaged or not ours
  * @example
@@ -51,11 +53,10 @@ export const allOptimizers: SpecRegistry<Named> = {
  * optimizer.step(params, gradient, state);
  */
 export function loadLearned(path: string): Optimizer {
-  return readLearned(path).optimizer;
+  return named(readWeights(path)).optimizer;
 }
 
-function readLearned(path: string): Named {
-  const { learned, metaParams, metadata } = readWeights(path);
+function named({ learned, metaParams, metadata }: Weights): Named {
   const source = sourceOf(metadata);
   return {
     optimizer: optimizerOf(learned, metaParams),
@@ -98,7 +99,7 @@ export async function loadMethod(spec: string): Promise<Method> {
   const parts = parseMethod(spec);
   const hint = meantBy(parts.optimizer);
   if (hint !== undefined) throw new LowlandError("E_CONFIG", `${parts.optimizer} is no optimizer; ${hint}`);
-  const { optimizer, group, source } = buildSpec(parts.optimizer, "optimizer", allOptimizers);
+  const { optimizer, group, source } = await buildSpec(parts.optimizer, "optimizer", allOptimizers);
   return {
     spec,
     identity: { ...parts, ...(source !== undefined && { source }) },
