@@ -4,6 +4,7 @@ import type { CliContext } from "./context.ts";
 import { data } from "./data.ts";
 import { exitCodeOfError, text } from "./errors.ts";
 import { evaluate, sharpness } from "./evaluate.ts";
+import { info } from "./info.ts";
 import { optimizers, regularizers, tasks } from "./list.ts";
 import { metaTrain } from "./meta-train.ts";
 import { report } from "./report.ts";
@@ -27,6 +28,7 @@ const routes = {
   optimizers,
   regularizers,
   zoo,
+  info,
 } as const;
 
 const formatting = {

@@ -1,6 +1,8 @@
 import { appendFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
+import { kernels } from "../kernels/module.ts";
+import { divideThreads, type ThreadPlan } from "../kernels/threads.ts";
 import { ioError, readTextIfAny } from "../runs/files.ts";
 import { openPool } from "../threads/pool.ts";
 import { prepareSetup } from "../threads/setup.ts";
@@ -41,9 +43,11 @@ export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): 
   if (missing.length > 0) {
     // wrong names fail here, before any work is done
     for (const spec of new Set(missing.map((job) => job.spec))) await loadMethod(spec);
-    if (threads <= 1)
+    const plan = divideThreads(threads, missing.length);
+    if (plan.workers === 1) {
+      kernels().useThreads(plan.inside);
       await inline(missing, store, keep, onDone && ((part, note) => onDone(done + part, note)), signal);
-    else await pooled(missing, threads, store, keep, signal);
+    } else await pooled(missing, plan, store, keep, signal);
   }
   return jobs.map((job) => ({ ...finished.get(keyOf(job))!, job }));
 }
@@ -74,7 +78,7 @@ async function inline(
 
 async function pooled(
   jobs: readonly Job[],
-  threads: number,
+  { workers, inside }: ThreadPlan,
   store: StoreOptions,
   keep: (result: JobResult) => void,
   signal: AbortSignal | undefined,
@@ -82,9 +86,10 @@ async function pooled(
   const setup = await prepareSetup(
     jobs.map(({ task }) => task),
     store,
+    inside,
   );
   const pool = await openPool<Job, JobResult>("evaluation/worker", {
-    threads: Math.min(threads, jobs.length),
+    threads: workers,
     setup,
   });
   try {

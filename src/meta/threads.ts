@@ -1,4 +1,6 @@
 import type { StoreOptions } from "../data/datasets.ts";
+import { kernels } from "../kernels/module.ts";
+import { divideThreads } from "../kernels/threads.ts";
 import { openPool } from "../threads/pool.ts";
 import { prepareSetup } from "../threads/setup.ts";
 import { type Executor, inlineExecutor } from "./executor.ts";
@@ -8,7 +10,7 @@ import type { ValidationResult } from "./validate.ts";
 import type { MetaRequest, MetaResult } from "./worker.ts";
 
 /**
- * Opens the executor of a meta-training run: this thread, or `threads` worker threads with a memory and kernels each and
+ * Opens the executor of a meta-training run: this thread, or worker threads with a memory and kernels each and
  * the datasets in common. Either gives the same bits.
  *
  * @throws {LowlandError} what a worker meets that cannot start
@@ -17,11 +19,15 @@ export async function openExecutor(
   training: MetaTraining,
   { threads = 1, ...options }: StoreOptions & { threads?: number } = {},
 ): Promise<Executor> {
-  if (threads <= 1) return inlineExecutor(training);
   const { config } = training;
+  const { workers, inside } = divideThreads(threads, config.instances);
+  if (workers === 1) {
+    kernels().useThreads(inside);
+    return inlineExecutor(training);
+  }
   const pool = await openPool<MetaRequest, MetaResult>("meta/worker", {
-    threads,
-    setup: { config, thread: await prepareSetup(config.tasks, options) },
+    threads: workers,
+    setup: { config, thread: await prepareSetup(config.tasks, options, inside) },
   });
   return {
     async estimates(metaParams, instances, schedule) {
