@@ -156,13 +156,8 @@ function drawFactors(
   { low, high, scope }: { low: number; high: number; scope: string },
 ): Factors {
   if (scope === "one") return logUniform(key, low, high);
+  if (scope === "tensor") return layout.slots.map((_, i) => logUniform(foldIn(key, i), low, high));
   const factors = new Float64Array(layout.size);
-  if (scope === "tensor") {
-    layout.slots.forEach(({ offset, size }, i) => {
-      factors.fill(logUniform(foldIn(key, i), low, high), offset, offset + size);
-    });
-    return factors;
-  }
   uniform(key, factors);
   return factors.map((u) => Math.fround(low * (high / low) ** (u + 2 ** -24)));
 }

@@ -64,8 +64,10 @@ describe("every family keeps its promises", () => {
 
 describe("reparam", () => {
   const { size } = plain.layout;
+  const single = fc.double({ min: 1e-3, max: 1e3, noNaN: true }).map(Math.fround);
   const factors = fc.oneof(
-    fc.double({ min: 1e-3, max: 1e3, noNaN: true }).map(Math.fround),
+    single,
+    fc.array(single, { minLength: 4, maxLength: 4 }),
     fc
       .array(fc.double({ min: 1e-3, max: 1e3, noNaN: true }), { minLength: size, maxLength: size })
       .map((list) => Float64Array.from(list, Math.fround)),
@@ -74,7 +76,10 @@ describe("reparam", () => {
   it("leaves the function as it is, and multiplies its gradient and its products by the factors", () => {
     fc.assert(
       fc.property(factors, fc.integer({ min: 0, max: 1e6 }), (s, seed) => {
-        const factor = (i: number): number => (typeof s === "number" ? s : s[i]!);
+        const slotOf = (i: number): number =>
+          plain.layout.slots.findIndex((slot) => i < slot.offset + slot.size);
+        const factor = (i: number): number =>
+          typeof s === "number" ? s : s instanceof Float64Array ? s[i]! : s[slotOf(i)]!;
         const w = new Float64Array(size);
         normal(key(seed), w, { stddev: 0.3 });
         const v = w.map((entry, i) => entry / factor(i));

@@ -4,8 +4,8 @@ import { scale } from "../kernels/vector.ts";
 import { checkVector } from "./check-vectors.ts";
 import type { Objective, Task } from "./types.ts";
 
-/** Factors s of a reparametrization w = s·v: one for all, or one for each parameter. */
-export type Factors = number | Float64Array;
+/** Factors s of a reparametrization w = s·v: one for all, a list with one for each slot, or one for each parameter. */
+export type Factors = number | readonly number[] | Float64Array;
 
 /**
  * The same task in other coordinates: w = s·v, the optimizer sees v. The function is the same, its dynamics are not.
@@ -27,7 +27,7 @@ export function reparametrized(task: Task, factors: Factors): Task {
       lossAndGradient(v, batch, gradient) {
         checkVector("gradient", gradient, layout, v);
         const loss = withPoint(layout, factors, v, (w) => inner.lossAndGradient(w, batch, gradient));
-        multiply(factors, gradient);
+        multiply(layout, factors, gradient);
         return loss;
       },
       ...(exact && {
@@ -37,7 +37,7 @@ export function reparametrized(task: Task, factors: Factors): Task {
           withPoint(layout, factors, v, (w) =>
             withPoint(layout, factors, direction, (along) => exact(w, batch, along, product)),
           );
-          multiply(factors, product);
+          multiply(layout, factors, product);
         },
       }),
       ...(freeze && { freeze: (v, batch) => withPoint(layout, factors, v, (w) => at(freeze(w, batch))) }),
@@ -47,7 +47,9 @@ export function reparametrized(task: Task, factors: Factors): Task {
     ...task,
     init(key, v) {
       task.init(key, v);
-      for (let i = 0; i < v.length; i++) v[i] = v[i]! / (typeof factors === "number" ? factors : factors[i]!);
+      eachFactor(layout, factors, v, (factor, part) => {
+        for (let i = 0; i < part.length; i++) part[i] = part[i]! / factor;
+      });
     },
     objective: (split) => at(task.objective(split)),
     fixedObjective: (options) => at(task.fixedObjective(options)),
@@ -60,13 +62,30 @@ function withPoint<T>(layout: Layout, factors: Factors, v: Vector, use: (w: Vect
   checkVector("params", v, layout);
   return withScratch(v, 1, ([w]) => {
     w!.set(v);
-    multiply(factors, w!);
+    multiply(layout, factors, w!);
     return use(w!);
   });
 }
 
 /** x ← s∘x. */
-function multiply(factors: Factors, x: Vector): void {
-  if (typeof factors === "number") scale(factors, x);
-  else for (let i = 0; i < x.length; i++) x[i] = factors[i]! * x[i]!;
+function multiply(layout: Layout, factors: Factors, x: Vector): void {
+  if (factors instanceof Float64Array) for (let i = 0; i < x.length; i++) x[i] = factors[i]! * x[i]!;
+  else eachFactor(layout, factors, x, scale);
+}
+
+/** Goes through a vector in parts of one factor each. */
+function eachFactor(
+  { slots }: Layout,
+  factors: Factors,
+  x: Vector,
+  use: (factor: number, part: Vector) => void,
+): void {
+  if (typeof factors === "number") use(factors, x);
+  else if (factors instanceof Float64Array) {
+    for (let i = 0; i < x.length; i++) use(factors[i]!, x.subarray(i, i + 1));
+  } else {
+    slots.forEach(({ offset, size }, i) => {
+      use(factors[i]!, x.subarray(offset, offset + size));
+    });
+  }
 }
