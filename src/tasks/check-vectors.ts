@@ -1,5 +1,7 @@
 import { LowlandError } from "../errors.ts";
 import type { Layout, Vector } from "../kernels/types.ts";
+import type { Key } from "../random/key.ts";
+import type { Objective } from "./types.ts";
 
 /**
  * Refuses a vector that does not fit a layout, or is of another precision than the parameters, before a kernel sees it.
@@ -18,4 +20,23 @@ export function checkVector(
     "E_SHAPE",
     `${what} has ${vector.length} ${kind(vector)} entries, this takes ${layout.size} of ${kind(params)}, as params are; make it new ${params.constructor.name}(${layout.size})`,
   );
+}
+
+/** A plain objective whose vectors are checked: `run` returns the loss, and writes its gradient where it is given a vector. */
+export function checkedObjective(
+  layout: Layout,
+  run: (params: Vector, batch: Key, gradient: Vector | undefined) => number,
+): Objective {
+  return {
+    layout,
+    loss(params, batch, known) {
+      checkVector("params", params, layout);
+      return known?.loss ?? run(params, batch, undefined);
+    },
+    lossAndGradient(params, batch, gradient) {
+      checkVector("params", params, layout);
+      checkVector("gradient", gradient, layout, params);
+      return run(params, batch, gradient);
+    },
+  };
 }

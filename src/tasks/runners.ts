@@ -5,7 +5,8 @@ import type { Vector } from "../kernels/types.ts";
 import { inKernelMemory } from "../kernels/vector.ts";
 import type { OpenNetwork } from "../nn/open-network.ts";
 import type { Network } from "../nn/sequential.ts";
-import type { Relabel } from "./examples.ts";
+import type { Examples, Relabel } from "./examples.ts";
+import type { FixedSets } from "./fixed-sets.ts";
 import type { Split } from "./types.ts";
 
 /** An open network of one precision for minibatches of up to `most`, and the minibatch its input holds at present. */
@@ -36,6 +37,34 @@ export interface Runners {
   at(network: Network, params: Vector, count: number): Runner;
   /** Frees all. */
   close(): void;
+}
+
+/** A network on a dataset: what its objectives are made of. */
+export interface NetworkOnExamples {
+  readonly network: Network;
+  readonly examples: Examples;
+  readonly runners: Runners;
+  readonly fixedSets: FixedSets;
+  readonly batchSize: number;
+  /** Gives examples other labels in minibatches of `train`. */
+  readonly relabel: Relabel | undefined;
+}
+
+/** Puts examples of a split into a runner's input, which then holds no minibatch. */
+export function fill(
+  runner: Runner,
+  examples: Examples,
+  split: Split,
+  places: { readonly start: number; readonly count: number },
+): void {
+  examples.unpack(split, places, { ops: runner.ops, x: runner.input, labels: runner.labels });
+  runner.held.split = undefined;
+  runner.normalizedAt = undefined;
+}
+
+/** Zeros of the precision of `params`. */
+export function vectorLike(params: Vector, length: number): Vector {
+  return params instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
 }
 
 /** Networks that stay open at a time: tasks of a family have networks of many sizes, and take turns. */
