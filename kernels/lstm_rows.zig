@@ -133,26 +133,39 @@ pub fn inputGradient(comptime add: bool, dst: [*]f32, w: [*]const f32, dz: [*]co
     return group.w;
 }
 
-inline fn sigmoidRows(p: [*]f32, rows: usize) void {
-    for (0..rows) |r| put(p + 16 * r, simd.sigmoid(row(p + 16 * r)));
+/// Where a step is recorded: rows `stride` floats apart; `past`: past the caches, which will have lost it when it is read.
+pub const Record = struct {
+    at: [*]f32,
+    stride: usize,
+    past: bool,
+
+    pub inline fn put(self: *const Record, index: usize, v: F) void {
+        const to = self.at + self.stride * index;
+        if (self.past) simd.stream(to, v) else simd.store(16, to, v);
+    }
+};
+
+/// Activates rows of z in place, from `first` on, and records them.
+inline fn activate(comptime function: anytype, z: [*]f32, first: usize, count: usize, record: ?*const Record) void {
+    for (first..first + count) |r| {
+        const v = function(row(z + 16 * r));
+        put(z + 16 * r, v);
+        if (record) |to| to.put(r, v);
+    }
 }
 
-inline fn tanhRows(from: [*]const f32, to: [*]f32, rows: usize) void {
-    for (0..rows) |r| put(to + 16 * r, simd.tanh(row(from + 16 * r)));
-}
-
-/// Activates z in place, then c ← f·c + i·j, h ← o·tanh(c). `tanhC`: scratch of H rows.
-pub fn cell(z: [*]f32, h: [*]f32, c: [*]f32, tanhC: [*]f32, H: usize) void {
+/// Activates z in place and records it, then c ← f·c + i·j, h ← o·tanh(c). `tanhC`: scratch of H rows.
+pub fn cell(z: [*]f32, h: [*]f32, c: [*]f32, tanhC: [*]f32, H: usize, record: ?*const Record) void {
     const n = 16 * H;
-    sigmoidRows(z, H);
-    tanhRows(z + n, z + n, H);
-    sigmoidRows(z + 2 * n, 2 * H);
+    activate(simd.sigmoid, z, 0, H, record);
+    activate(simd.tanh, z, H, H, record);
+    activate(simd.sigmoid, z, 2 * H, 2 * H, record);
     for (0..H) |u| {
         const p = z + 16 * u;
         const kept = row(p + 2 * n) * row(c + 16 * u);
         put(c + 16 * u, madd(row(p), row(p + n), kept));
     }
-    tanhRows(c, tanhC, H);
+    for (0..H) |u| put(tanhC + 16 * u, simd.tanh(row(c + 16 * u)));
     for (0..H) |u| put(h + 16 * u, row(z + 3 * n + 16 * u) * row(tanhC + 16 * u));
 }
 

@@ -15,6 +15,7 @@ const F = simd.F;
 const all = simd.all;
 const madd = simd.madd;
 const row = rows.row;
+const Record = rows.Record;
 const put = rows.put;
 const partial = rows.partial;
 
@@ -23,7 +24,7 @@ const partial = rows.partial;
 const chunk = 64 * 16;
 
 /// Bytes of records from which on they are written past the caches, which would have lost them when they are read.
-const past_caches = 8 << 20;
+const past_caches = 2 << 20;
 
 /// Calls job.part(from, to, slot) for every chunk of n coordinates, at most `slots` at a time, and job.finish(count) after
 /// each time.
@@ -48,26 +49,6 @@ fn inParts(job: anytype, n: usize, slots: usize) void {
         job.finish(count);
     }
 }
-
-/// Rows of one slot each, `stride` floats apart.
-const Slots = struct {
-    at: [*]f32,
-    stride: usize,
-
-    inline fn to(self: Slots, index: usize, slot: usize) [*]f32 {
-        return self.at + self.stride * index + 16 * slot;
-    }
-
-    /// Copies compact rows into slot `slot` of rows from `first` on; `past`: past the caches.
-    fn write(self: Slots, first: usize, slot: usize, from: [*]const f32, count: usize, past: bool) void {
-        const p = self.to(first, slot);
-        if (past) {
-            for (0..count) |r| simd.stream(p + self.stride * r, row(from + 16 * r));
-        } else {
-            for (0..count) |r| put(p + self.stride * r, row(from + 16 * r));
-        }
-    }
-};
 
 /// The optimizer with this input and output.
 pub fn Optimizer(comptime Input: type, comptime Output: type) type {
@@ -131,13 +112,13 @@ pub fn Optimizer(comptime Input: type, comptime Output: type) type {
             if (Input.trained) _ = rows.packTransposed(w1, Input.outputs(H), H, q);
         }
 
-        /// Slots of a tile's record: own, x, g1, g2.
-        inline fn slotsOf(record: [*]f32, H: usize, steps: usize) Slots {
-            return .{ .at = record + 16 * 4 * H, .stride = rows.rowStride(steps) };
+        /// The rows of a tile's record that have slots: own, x, g1, g2.
+        inline fn slotsOf(record: [*]f32, H: usize) [*]f32 {
+            return record + 16 * 4 * H;
         }
 
-        /// One step of one tile: state ← LSTM(g, state). With `record`, slot t of its `steps` is written; `past`: past the caches.
-        fn tileForward(g: F, state: [*]f32, weights: [*]const f32, H: usize, settings: [*]const f32, scratch: [*]f32, record: ?[*]f32, t: usize, steps: usize, past: bool) F {
+        /// One step of one tile: state ← LSTM(g, state). `slots`: null, or the tile's record, of which slot t is written.
+        fn tileForward(g: F, state: [*]f32, weights: [*]const f32, H: usize, settings: [*]const f32, scratch: [*]f32, slots: ?[*]f32, t: usize, steps: usize, past: bool) F {
             const n = 16 * H;
             const x = state + 16 * Input.own;
             const h1 = state + 16 * head(H);
@@ -147,18 +128,20 @@ pub fn Optimizer(comptime Input: type, comptime Output: type) type {
             const z = scratch;
             const tanhC = scratch + 4 * n;
             const linear = weights + gatesSize(H);
+            const stride = rows.rowStride(steps);
+            const at = (slots orelse scratch) + 16 * t;
+            const input: Record = .{ .at = at, .stride = stride, .past = past };
+            const first: Record = .{ .at = at + stride * head(H), .stride = stride, .past = past };
+            const second: Record = .{ .at = first.at + stride * 4 * H, .stride = stride, .past = past };
             const own = Input.forward(g, settings, linear + H + 1, state, H);
-            const recorded = slotsOf(record orelse scratch, H, steps);
-            if (record != null) {
-                inline for (0..Input.own) |i| put(recorded.to(i, t), own[i]);
-                recorded.write(Input.own, t, x, Input.outputs(H), past);
+            if (slots != null) {
+                inline for (0..Input.own) |i| input.put(i, own[i]);
+                for (0..Input.outputs(H)) |i| input.put(Input.own + i, row(x + 16 * i));
             }
             const w = rows.gates(z, weights, x, inputs(H), H);
-            rows.cell(z, h1, c1, tanhC, H);
-            if (record != null) recorded.write(head(H), t, z, 4 * H, past);
+            rows.cell(z, h1, c1, tanhC, H, if (slots != null) &first else null);
             _ = rows.gates(z, w, h1, 2 * H, H);
-            rows.cell(z, h2, c2, tanhC, H);
-            if (record != null) recorded.write(head(H) + 4 * H, t, z, 4 * H, past);
+            rows.cell(z, h2, c2, tanhC, H, if (slots != null) &second else null);
             return Output.forward((Last{ .linear = linear, .h2 = h2, .stride = 16, .H = H }).output(), all(settings[0]));
         }
 
@@ -205,11 +188,12 @@ pub fn Optimizer(comptime Input: type, comptime Output: type) type {
                 while (i < to) : (i += 16) {
                     const count = @min(16, self.n - i);
                     const state = self.state + i / 16 * stateTile(H);
-                    const record = if (self.records) |records| records + i / 16 * recordTile(H, self.steps) else null;
-                    if (record) |at| {
-                        if (self.t == 0) @memcpy(at[0 .. 64 * H], (state + 16 * head(H))[0 .. 64 * H]);
-                    }
-                    const change = tileForward(partial(self.g + i, count), state, self.weights, H, self.settings, scratch, record, self.t, self.steps, past);
+                    const slots = if (self.records) |records| blk: {
+                        const record = records + i / 16 * recordTile(H, self.steps);
+                        if (self.t == 0) @memcpy(record[0 .. 64 * H], (state + 16 * head(H))[0 .. 64 * H]);
+                        break :blk slotsOf(record, H);
+                    } else null;
+                    const change = tileForward(partial(self.g + i, count), state, self.weights, H, self.settings, scratch, slots, self.t, self.steps, past);
                     if (self.u) |u| putPart(u + i, count, change) else putPart(self.w + i, count, partial(self.w + i, count) + change);
                 }
             }
@@ -234,7 +218,7 @@ pub fn Optimizer(comptime Input: type, comptime Output: type) type {
             const c2 = c1 + H * stride;
             const tanh1 = c2 + H * stride;
             const tanh2 = tanh1 + H * stride;
-            const own = slotsOf(record, H, steps).at;
+            const own = slotsOf(record, H);
             const x = own + Input.own * stride;
             const g1 = own + head(H) * stride;
             const g2 = g1 + 4 * H * stride;
@@ -344,7 +328,7 @@ pub fn Optimizer(comptime Input: type, comptime Output: type) type {
                 @memcpy(at[0 .. 64 * H], (state + 16 * head(H))[0 .. 64 * H]);
                 for (0..self.steps) |t| {
                     const g = partial(self.gradients.? + t * self.n + i, @min(16, self.n - i));
-                    _ = tileForward(g, state, self.weights, H, self.settings + ends.settings_size * t, scratch, at, t, self.steps, false);
+                    _ = tileForward(g, state, self.weights, H, self.settings + ends.settings_size * t, scratch, slotsOf(at, H), t, self.steps, false);
                 }
             }
         };
