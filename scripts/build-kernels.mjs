@@ -160,11 +160,27 @@ for (const name of wanted.length > 0 ? wanted : all) {
   if (name in WASM) {
     buildWasm(zig, name);
     const bytes = readFileSync(`${out}/${name}.wasm`);
+    refuseStaticData(name, bytes);
     put(`src/kernels/generated/${name}.ts`, embedded(name, bytes));
     if (!WASM[name].fused) compareExports(bytes);
   } else {
     buildAddon(zig, name);
     put(`addons/${name}.node`, readFileSync(`${out}/${name}.node`));
+  }
+}
+
+/** Static data would lie in memory that is handed out. A table, or `null` for an optional struct, is enough to make some. */
+function refuseStaticData(name, bytes) {
+  const DATA = 11;
+  for (let at = 8; at < bytes.length; ) {
+    if (bytes[at++] === DATA)
+      throw new Error(`${name}.wasm has static data, which the memory has no room for`);
+    let size = 0;
+    for (let shift = 0, more = true; more; shift += 7) {
+      size += (bytes[at] & 127) * 2 ** shift;
+      more = bytes[at++] > 127;
+    }
+    at += size;
   }
 }
 
