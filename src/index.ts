@@ -1,6 +1,16 @@
 // lowland: the core and what Node adds: native kernels, files, threads. What is not named here may change at any time.
 import "./kernels/node.ts";
 
+export { type ComparedRecords, compareOptimizers, type Pair } from "./analysis/comparisons.ts";
+export { type Outcome, outcomeOf, type Tally, tallyOf } from "./analysis/decisions.ts";
+export type { Fact } from "./analysis/facts.ts";
+export { findingsOf } from "./analysis/findings.ts";
+export { limitsOf } from "./analysis/limits.ts";
+export { type Records, recordsOf } from "./analysis/records.ts";
+export { bootstrapInterval, estimate, holm, pairedTest } from "./analysis/statistics.ts";
+export { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./analysis/summaries.ts";
+export { transferMatrix } from "./analysis/transfer.ts";
+export { type Verdict, verdictsOf } from "./analysis/verdicts.ts";
 export * from "./core.ts";
 export {
   type Dataset,
@@ -10,9 +20,9 @@ export {
   type StoreOptions,
 } from "./data/datasets.ts";
 export type { DownloadProgress } from "./data/download.ts";
-export { type ComparedRecords, compareOptimizers, type Pair, type Side } from "./evaluation/comparisons.ts";
 export { type GridOptions, runGrid } from "./evaluation/grid.ts";
-export { gridJobs, type Job, type JobResult, type NamedMethod, recordsOf } from "./evaluation/jobs.ts";
+export { type EvaluatedMethod, gridJobs, type Job, type JobResult } from "./evaluation/jobs.ts";
+export { groupOf, isPlain, isSameMethod, methodKey, plainOf } from "./evaluation/method-id.ts";
 export { loadLearned, loadMethod, type Method, type MethodIdentity } from "./evaluation/optimizers.ts";
 export type {
   AtLossRecord,
@@ -20,14 +30,19 @@ export type {
   AtLossSummary,
   Comparison,
   CurvePoint,
+  Estimate,
   EvaluationRecord,
   EvaluationSeed,
   EvaluationSummary,
   LandscapeRecord,
   Measured,
   MetaTrainingRecord,
+  MethodId,
+  MetricRecord,
+  PairedTest,
   RadiusMeasures,
   RadiusSummary,
+  RegularizerRecord,
   Results,
   SharpnessRecord,
   SharpnessSeed,
@@ -35,17 +50,6 @@ export type {
   TransferCell,
 } from "./evaluation/results.ts";
 export { formatResults, parseResults } from "./evaluation/results-file.ts";
-export {
-  bootstrapInterval,
-  type Estimate,
-  estimate,
-  holm,
-  type PairedTest,
-  pairedTest,
-} from "./evaluation/statistics.ts";
-export { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./evaluation/summaries.ts";
-export { type Milestone, type Selection, type TrainingRun, trainRun } from "./evaluation/train.ts";
-export { type Lineage, transferMatrix } from "./evaluation/transfer.ts";
 export { loadArchitecture } from "./learned/load.ts";
 export { buildMetaTraining, loadEstimator, loadSchedule } from "./meta/build.ts";
 export { decodeCheckpoint, encodeCheckpoint } from "./meta/checkpoint.ts";
@@ -54,6 +58,8 @@ export { type MetaMetrics, type MetaRunOptions, type MetaRunResult, runMetaTrain
 export { openExecutor } from "./meta/threads.ts";
 export { loadWeights, readWeights } from "./meta/weights.ts";
 export { loadRegularizer } from "./regularizers/load.ts";
+export { sentenceOf } from "./report/catalogue.ts";
+export { type Labels, labelsOf } from "./report/labels.ts";
 export { renderReport } from "./report/page.ts";
 export { findCheckpoint } from "./runs/checkpoints.ts";
 export { readMetrics } from "./runs/metrics.ts";

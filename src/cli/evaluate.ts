@@ -1,16 +1,12 @@
-import { availableParallelism } from "node:os";
 import { buildCommand, type Command } from "@stricli/core";
+import { convergenceOf } from "../analysis/findings.ts";
 import { LowlandError } from "../errors.ts";
-import type { Job, NamedMethod } from "../evaluation/jobs.ts";
-import type { Results } from "../evaluation/results.ts";
-import { convergenceNotes } from "../evaluation/summaries.ts";
-import { dataNotes, withDataLabels } from "../report/datasets.ts";
+import { sentenceOf } from "../report/catalogue.ts";
 import { splitSpecs } from "../spec.ts";
-import { type CliContext, print } from "./context.ts";
+import type { CliContext } from "./context.ts";
 import {
   dataDirFlag,
   distinct,
-  excludeForce,
   extendFlag,
   integer,
   jsonFlag,
@@ -22,7 +18,7 @@ import {
   threadsFlag,
   toggle,
 } from "./flags.ts";
-import { Progress } from "./progress.ts";
+import { type GridFlags, measure, printTables, refuseAllDiverged } from "./measure.ts";
 import {
   atLossTable,
   evaluationTable,
@@ -65,24 +61,33 @@ const gridFlags = {
   json: jsonFlag,
 } as const;
 
-interface GridFlags {
-  readonly optimizer: string[];
-  readonly task: string[];
-  readonly seeds: number[];
-  readonly out?: string;
-  readonly force: boolean;
-  readonly extend: boolean;
-  readonly threads?: number;
-  readonly dataDir?: string;
-  readonly json: boolean;
-}
+/** `--steps`, with a default of its own for each command. */
+const stepsFlag = (fallback: string) =>
+  ({
+    kind: "parsed",
+    parse: distinct(list(integer(0)), "numbers of steps"),
+    default: fallback,
+    brief: "Numbers of inner steps after which to measure, comma-separated",
+    placeholder: "n",
+  }) as const;
 
-interface EvaluateFlags extends GridFlags {
-  readonly steps: number[];
-}
+export const evaluate: Command<CliContext> = buildCommand({
+  docs: {
+    brief: "Train tasks with several optimizers over seeds: losses and metrics with intervals",
+  },
+  parameters: { flags: { ...gridFlags, steps: stepsFlag("100,1000") } },
+  async func(this: CliContext, flags: GridFlags): Promise<void> {
+    const results = await measure(this, flags, { kind: "evaluate", title: "Evaluation" });
+    if (!flags.json) {
+      printTables(this, results, ({ evaluations, metrics }, labels) => [
+        evaluationTable(evaluations, metrics, labels),
+      ]);
+    }
+    refuseAllDiverged(results, flags);
+  },
+});
 
 interface SharpnessFlags extends GridFlags {
-  readonly steps: number[];
   readonly radii: number[];
   readonly examples: number;
   readonly trace: boolean;
@@ -103,27 +108,6 @@ function eigenvalueCount(text: string): number {
   }
   return value;
 }
-
-const stepsFlag = (fallback: string) =>
-  ({
-    kind: "parsed",
-    parse: distinct(list(integer(0)), "numbers of steps"),
-    default: fallback,
-    brief: "Numbers of inner steps after which to measure, comma-separated",
-    placeholder: "n",
-  }) as const;
-
-export const evaluate: Command<CliContext> = buildCommand({
-  docs: {
-    brief: "Train tasks with several optimizers over seeds: losses and accuracies with intervals",
-  },
-  parameters: { flags: { ...gridFlags, steps: stepsFlag("100,1000") } },
-  async func(this: CliContext, flags: EvaluateFlags): Promise<void> {
-    const results = await measure(this, flags, { kind: "evaluate", title: "Evaluation" });
-    if (!flags.json) printTables(this, results, ({ evaluations }) => [evaluationTable(evaluations)]);
-    refuseAllDiverged(results, flags);
-  },
-});
 
 export const sharpness: Command<CliContext> = buildCommand({
   docs: {
@@ -191,124 +175,15 @@ export const sharpness: Command<CliContext> = buildCommand({
       },
     });
     if (!flags.json) {
-      printTables(this, results, ({ evaluations, sharpness, sharpnessAtLoss = [] }) => [
-        evaluationTable(evaluations),
-        sharpnessTable(sharpness),
-        sharpnessAtLoss.length > 0 ? atLossTable(sharpnessAtLoss) : undefined,
-        spectrumTable(sharpness, sharpnessAtLoss),
-        landscapeTable(sharpness),
-        ...convergenceNotes([...sharpness, ...sharpnessAtLoss]),
+      printTables(this, results, ({ evaluations, metrics, sharpness, sharpnessAtLoss = [] }, labels) => [
+        evaluationTable(evaluations, metrics, labels),
+        sharpnessTable(sharpness, labels),
+        sharpnessAtLoss.length > 0 ? atLossTable(sharpnessAtLoss, labels) : undefined,
+        spectrumTable(sharpness, sharpnessAtLoss, labels),
+        landscapeTable(sharpness, labels),
+        ...convergenceOf([...sharpness, ...sharpnessAtLoss]).map((note) => sentenceOf(note, labels)),
       ]);
     }
     refuseAllDiverged(results, flags);
   },
 });
-
-/** Prints tables, and what has to be said of the data they are of. */
-function printTables(
-  context: CliContext,
-  results: Results,
-  tablesOf: (results: Results) => readonly (string | undefined)[],
-): void {
-  const parts = [...tablesOf(withDataLabels(results)), ...dataNotes(results)];
-  print(context, parts.filter((part) => part !== undefined).join("\n\n"));
-}
-
-/** Runs the grid, writes the results where asked to, and prints them with `--json`. */
-async function measure(
-  context: CliContext,
-  flags: EvaluateFlags,
-  what: {
-    kind: "evaluate" | "sharpness";
-    title: string;
-    sharpness?: Job["sharpness"];
-  },
-): Promise<Results> {
-  const { gridJobs, recordsOf, runSecondsOf } = await import("../evaluation/jobs.ts");
-  const { runGrid } = await import("../evaluation/grid.ts");
-  const { provenance } = await import("./run-info.ts");
-  const { identityOf } = await import("../evaluation/identity.ts");
-  const { openResults } = await import("../evaluation/results-directory.ts");
-  const { loadMethod } = await import("../evaluation/optimizers.ts");
-  const { prepareSetup } = await import("../threads/setup.ts");
-  excludeForce(flags);
-  const started = performance.now();
-  const origin = provenance(context.argv);
-  const { task: tasks, steps, seeds: seedList, dataDir } = flags;
-  const methods: NamedMethod[] = flags.optimizer.map((spec) => ({ name: spec, spec }));
-  const jobs = gridJobs({
-    tasks,
-    methods,
-    steps,
-    seeds: seedList,
-    ...(what.sharpness && { sharpness: what.sharpness }),
-  });
-  const settings = {
-    kind: what.kind,
-    tasks,
-    optimizers: flags.optimizer,
-    steps,
-    seeds: seedList,
-    ...what.sharpness,
-  };
-  // what can be refused is refused before --force removes anything
-  for (const spec of flags.optimizer) await loadMethod(spec);
-  await prepareSetup(tasks, { ...(dataDir !== undefined && { dataDir }) });
-  const identity = identityOf(flags.optimizer, tasks, origin);
-  const directory =
-    flags.out === undefined ? undefined : openResults(flags.out, settings, { ...flags, identity });
-  let progress: Progress | undefined;
-  let done: Awaited<ReturnType<typeof runGrid>>;
-  try {
-    done = await runGrid(jobs, {
-      threads: flags.threads ?? availableParallelism(),
-      signal: context.signal,
-      ...(dataDir !== undefined && { dataDir }),
-      ...(directory && { journal: directory.journal }),
-      onDone(count, note) {
-        const done = Math.floor(count);
-        // what the journal held already is no work of this process
-        progress ??= new Progress(what.kind, {
-          unit: "runs",
-          total: jobs.length,
-          start: Math.max(0, Math.ceil(count) - 1),
-          stream: context.stderr,
-        });
-        progress.update(done, note);
-      },
-    });
-  } finally {
-    progress?.close();
-  }
-  const { datasetRecords } = await import("../evaluation/datasets.ts");
-  const datasets = await datasetRecords(tasks, { ...(dataDir !== undefined && { dataDir }) });
-  const results: Results = {
-    schemaVersion: 1,
-    kind: what.kind,
-    title: what.title,
-    ...origin,
-    seed: seedList[0]!,
-    durationSeconds: (performance.now() - started) / 1000,
-    runSeconds: runSecondsOf(done),
-    settings,
-    metaTraining: [],
-    ...recordsOf(done, methods),
-    comparisons: [],
-    ...(datasets.length > 0 && { datasets }),
-  };
-  await directory?.write(results);
-  if (flags.json) {
-    const { formatResults } = await import("../evaluation/results-file.ts");
-    context.stdout.write(formatResults(results));
-  }
-  return results;
-}
-
-/** After everything is printed and written: results of nothing are a failure. */
-function refuseAllDiverged({ evaluations }: Results, { optimizer }: GridFlags): void {
-  if (!evaluations.every(({ summary }) => summary.diverged === summary.seeds)) return;
-  throw new LowlandError(
-    "E_DIVERGED",
-    `every run diverged (${optimizer.join(", ")}); use smaller learning rates`,
-  );
-}

@@ -60,14 +60,20 @@ function estimateTable(stages: readonly StageEstimate[]): string {
 
 /** What came out, for people: the paper's questions with their answers, or the tables of a small experiment. */
 async function summaryOf(results: Results): Promise<string> {
+  const { labelsOf } = await import("../report/labels.ts");
+  const labels = labelsOf(results);
   if (results.kind !== "reproduce-paper") {
-    return `${evaluationTable(results.evaluations)}\n\n${sharpnessTable(results.sharpness)}`;
+    const { evaluations, metrics, sharpness } = results;
+    return `${evaluationTable(evaluations, metrics, labels)}\n\n${sharpnessTable(sharpness, labels)}`;
   }
-  const { verdictsOf } = await import("../report/verdicts.ts");
-  const { dataNotes, withDataLabels } = await import("../report/datasets.ts");
-  const verdicts = verdictsOf(withDataLabels(results)).map(
-    ({ question, outcome, found }) =>
-      `${question} ${outcome}\n${found.map((text) => `  ${text}`).join("\n")}`,
+  const { verdictsOf } = await import("../analysis/verdicts.ts");
+  const { QUESTIONS, ruleOf, sentenceOf } = await import("../report/catalogue.ts");
+  const { dataNotes } = await import("../report/datasets.ts");
+  const verdicts = verdictsOf(results).map((verdict) =>
+    [
+      `${QUESTIONS[verdict.id].question} ${ruleOf(verdict)}`,
+      ...verdict.facts.map((fact) => `  ${sentenceOf(fact, labels)}`),
+    ].join("\n"),
   );
   return [...dataNotes(results), ...verdicts].join("\n\n");
 }
@@ -236,7 +242,7 @@ const paper = buildCommand({
       ...(seeds !== undefined && { seeds }),
       ...(baseline && { baselines: baseline }),
       schedules,
-      ...(outerSteps !== undefined && { outerSteps }),
+      ...(outerSteps !== undefined && { meta: { outerSteps } }),
       ...(learned && { learned }),
       ...(searched && { searched }),
     });

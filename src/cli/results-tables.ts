@@ -1,11 +1,13 @@
 import type {
   AtLossRecord,
+  Estimate,
   EvaluationRecord,
+  MetricRecord,
   RadiusSummary,
   SharpnessRecord,
   SharpnessSummary,
 } from "../evaluation/results.ts";
-import type { Estimate } from "../evaluation/statistics.ts";
+import type { Labels } from "../report/labels.ts";
 import { formatTable } from "./table.ts";
 
 /** `mean [low, high]`, or a dash. */
@@ -18,8 +20,12 @@ const digits = (count: number) => (value: number) => value.toFixed(count);
 const percent = (value: number): string => (100 * value).toFixed(2);
 const significant = (value: number): string => value.toPrecision(4);
 
-/** Losses and accuracies with 95 % intervals over seeds. */
-export function evaluationTable(records: readonly EvaluationRecord[]): string {
+/** Losses and metrics with 95 % intervals over seeds. */
+export function evaluationTable(
+  records: readonly EvaluationRecord[],
+  metrics: readonly MetricRecord[],
+  labels: Labels,
+): string {
   return formatTable(
     [
       "task",
@@ -27,18 +33,23 @@ export function evaluationTable(records: readonly EvaluationRecord[]): string {
       "steps",
       "train loss",
       "test loss",
-      "test accuracy %",
+      ...metrics.map(({ label, format }) => `test ${label}${format === "percent" ? " %" : ""}`),
       "gradients/step",
       "seeds",
       "diverged",
     ],
-    records.map(({ task, optimizer, steps, gradientsPerStep, summary }) => [
-      task,
-      optimizer,
+    records.map(({ task, method, steps, gradientsPerStep, summary }) => [
+      labels.task(task),
+      labels.method(method),
       steps,
       interval(summary.trainLoss, digits(4)),
       interval(summary.testLoss, digits(4)),
-      summary.testAccuracy ? interval(summary.testAccuracy, percent) : "—",
+      ...metrics.map(({ name, format }) => {
+        const estimate = summary.metrics[name];
+        return estimate === undefined
+          ? "—"
+          : interval(estimate, format === "percent" ? percent : significant);
+      }),
       Number(gradientsPerStep.toFixed(2)),
       summary.seeds,
       summary.diverged,
@@ -63,40 +74,31 @@ function pointCells(summary: SharpnessSummary, at: RadiusSummary): (string | num
 }
 
 /** Sharpness by radius, means over seeds. */
-export function sharpnessTable(records: readonly SharpnessRecord[]): string {
+export function sharpnessTable(records: readonly SharpnessRecord[], labels: Labels): string {
   return formatTable(
     ["task", "optimizer", "steps", ...POINT_COLUMNS],
-    records.flatMap(({ task, optimizer, steps, summary }) =>
-      summary.radii.map((at) => [task, optimizer, steps, ...pointCells(summary, at)]),
+    records.flatMap(({ task, method, steps, summary }) =>
+      summary.radii.map((at) => [
+        labels.task(task),
+        labels.method(method),
+        steps,
+        ...pointCells(summary, at),
+      ]),
     ),
   );
 }
 
 /** Sharpness where the training loss first fell below a value, beside how many runs got there and when. */
-export function atLossTable(records: readonly AtLossRecord[]): string {
+export function atLossTable(records: readonly AtLossRecord[], labels: Labels): string {
   return formatTable(
     ["task", "optimizer", "loss below", "reached", "at step", ...POINT_COLUMNS],
-    records.flatMap(({ task, optimizer, below, maxSteps, summary }) => {
+    records.flatMap(({ task, method, below, maxSteps, summary }) => {
+      const which = [labels.task(task), labels.method(method), below];
       const reached = `${summary.reached}/${summary.seeds}`;
       if (summary.reached === 0) {
-        return [
-          [
-            task,
-            optimizer,
-            below,
-            `${reached} in ${maxSteps} steps`,
-            ...Array(1 + POINT_COLUMNS.length).fill("—"),
-          ],
-        ];
+        return [[...which, `${reached} in ${maxSteps} steps`, ...Array(1 + POINT_COLUMNS.length).fill("—")]];
       }
-      return summary.radii.map((at) => [
-        task,
-        optimizer,
-        below,
-        reached,
-        mean(summary.step),
-        ...pointCells(summary, at),
-      ]);
+      return summary.radii.map((at) => [...which, reached, mean(summary.step), ...pointCells(summary, at)]);
     }),
   );
 }
@@ -104,7 +106,8 @@ export function atLossTable(records: readonly AtLossRecord[]): string {
 /** Trace and both ends of the spectrum, means over seeds; undefined where nothing of it was measured. */
 export function spectrumTable(
   records: readonly SharpnessRecord[],
-  atLoss: readonly AtLossRecord[] = [],
+  atLoss: readonly AtLossRecord[],
+  labels: Labels,
 ): string | undefined {
   const rows = [
     ...records.map((record) => ({ ...record, point: `${record.steps} steps` })),
@@ -115,9 +118,9 @@ export function spectrumTable(
     estimates === undefined ? "—" : estimates.map(mean).join(" ");
   return formatTable(
     ["task", "optimizer", "point", "trace", "largest eigenvalues", "smallest eigenvalues"],
-    rows.map(({ task, optimizer, point, summary }) => [
-      task,
-      optimizer,
+    rows.map(({ task, method, point, summary }) => [
+      labels.task(task),
+      labels.method(method),
       point,
       summary.trace === undefined ? "—" : mean(summary.trace),
       end(summary.largestEigenvalues),
@@ -127,8 +130,8 @@ export function spectrumTable(
 }
 
 /** The loss at the centre and the highest at each distance from it, of the first seed that has a landscape. */
-export function landscapeTable(records: readonly SharpnessRecord[]): string | undefined {
-  const rows = records.flatMap(({ task, optimizer, steps, seeds }) => {
+export function landscapeTable(records: readonly SharpnessRecord[], labels: Labels): string | undefined {
+  const rows = records.flatMap(({ task, method, steps, seeds }) => {
     const drawn = seeds.find(({ landscape }) => landscape !== undefined)?.landscape;
     if (drawn === undefined) return [];
     const { dimensions, coordinates, losses } = drawn;
@@ -144,7 +147,16 @@ export function landscapeTable(records: readonly SharpnessRecord[]): string | un
         ? "—"
         : significant(Math.max(...(within as number[])));
     };
-    return [[task, optimizer, steps, `${dimensions}d`, radius, ...[0, 0.25, 0.5, 1].map(highest)]];
+    return [
+      [
+        labels.task(task),
+        labels.method(method),
+        steps,
+        `${dimensions}d`,
+        radius,
+        ...[0, 0.25, 0.5, 1].map(highest),
+      ],
+    ];
   });
   if (rows.length === 0) return undefined;
   return formatTable(

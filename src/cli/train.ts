@@ -76,6 +76,7 @@ export const train: Command<CliContext> = buildCommand({
         steps: [steps],
         seed,
         signal: this.signal,
+        clock: () => performance.now(),
         at: (reached) => {
           params = reached.slice();
         },
@@ -92,7 +93,7 @@ export const train: Command<CliContext> = buildCommand({
         kernelVariant: kernels().variant,
         trainLoss: finite ? reached.trainLoss : null,
         testLoss: finite ? reached.testLoss : null,
-        testAccuracy: finite ? (reached.testAccuracy ?? null) : null,
+        testAccuracy: finite ? (reached.metrics.accuracy ?? null) : null,
         stepsPerSecond: result.steps / result.seconds,
         gradientEvaluations: result.gradientEvaluations,
         diverged: !finite,
@@ -128,7 +129,9 @@ export const train: Command<CliContext> = buildCommand({
                 steps,
                 reached.trainLoss.toFixed(4),
                 reached.testLoss.toFixed(4),
-                reached.testAccuracy === undefined ? "—" : `${(100 * reached.testAccuracy).toFixed(2)} %`,
+                reached.metrics.accuracy === undefined
+                  ? "—"
+                  : `${(100 * reached.metrics.accuracy).toFixed(2)} %`,
                 Math.round(document.stepsPerSecond),
               ],
             ],

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { recordsOf } from "../analysis/records.ts";
 import { runGrid } from "./grid.ts";
-import { gridJobs, type JobResult, recordsOf } from "./jobs.ts";
+import { gridJobs, type JobResult } from "./jobs.ts";
 import { formatResults, parseResults } from "./results-file.ts";
 
 let folder: string;
@@ -11,9 +12,9 @@ let task: string;
 let results: JobResult[];
 
 const methods = [
-  { name: "SGD", spec: "sgd:lr=0.1" },
-  { name: "slow", spec: "sgd:lr=0.00001" },
-  { name: "too fast", spec: "sgd:lr=10000" },
+  { method: { optimizer: "SGD", regularizer: "none" }, spec: "sgd:lr=0.1" },
+  { method: { optimizer: "slow", regularizer: "none" }, spec: "sgd:lr=0.00001" },
+  { method: { optimizer: "too fast", regularizer: "none" }, spec: "sgd:lr=10000" },
 ];
 const sharpness = {
   radii: [0.1],
@@ -60,7 +61,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("a job that measures at equal loss", () => {
   it("measures at the first step looked at where the loss is below each value", () => {
     const { sharpnessAtLoss } = recordsOf(results, methods);
-    const own = sharpnessAtLoss!.filter(({ optimizer }) => optimizer === "SGD");
+    const own = sharpnessAtLoss!.filter(({ method }) => method.optimizer === "SGD");
     expect(own.map(({ below }) => below)).toEqual([1, 0.25]);
     for (const { below, every, maxSteps, seeds, summary } of own) {
       let step = 0;
@@ -76,8 +77,10 @@ describe("a job that measures at equal loss", () => {
 
   it("says which runs never got there, and which of them diverged", () => {
     const { sharpnessAtLoss } = recordsOf(results, methods);
-    const missing = sharpnessAtLoss!.filter(({ optimizer }) => optimizer !== "SGD");
-    expect(missing.map(({ optimizer, summary }) => [optimizer, summary.reached, summary.diverged])).toEqual([
+    const missing = sharpnessAtLoss!.filter(({ method }) => method.optimizer !== "SGD");
+    expect(
+      missing.map(({ method, summary }) => [method.optimizer, summary.reached, summary.diverged]),
+    ).toEqual([
       ["slow", 0, 0],
       ["slow", 0, 0],
       ["too fast", 0, 2],
@@ -111,7 +114,7 @@ describe("a job that measures at equal loss", () => {
 describe("a job with every measure", () => {
   it("records trace, both ends of the spectrum and a plane for the first seed", () => {
     const { sharpness } = recordsOf(results, methods);
-    const { seeds, summary } = sharpness.find(({ optimizer }) => optimizer === "SGD")!;
+    const { seeds, summary } = sharpness.find(({ method }) => method.optimizer === "SGD")!;
     expect(summary.trace!.mean).toBeCloseTo(21, 2);
     expect(summary.largestEigenvalues!.map(({ mean }) => Math.round(mean!))).toEqual([6, 5]);
     expect(summary.smallestEigenvalues!.map(({ mean }) => Math.round(mean!))).toEqual([1, 2]);
@@ -123,7 +126,7 @@ describe("a job with every measure", () => {
   it("makes results that are read back whole, and refuses a landscape with a loss too few", () => {
     const records = recordsOf(results, methods);
     const whole = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       kind: "sharpness",
       title: "Sharpness",
       command: "lowland sharpness",
@@ -136,6 +139,7 @@ describe("a job with every measure", () => {
       settings: {},
       metaTraining: [],
       ...records,
+      regularizers: {},
       comparisons: [],
     } as const;
     const text = formatResults(whole);

@@ -1,29 +1,29 @@
 // What makes the results of an experiment with thousands of runs small enough to keep beside code.
-import type { EvaluationRecord } from "./results.ts";
+import { isSameMethod } from "./method-id.ts";
+import type { EvaluationRecord, Measured } from "./results.ts";
 
 /**
  * The same records with curves fit for a file that many runs share: only that of the longest run of each optimizer on each
  * task, at most `points` points, five digits.
  */
 export function withShortCurves(records: readonly EvaluationRecord[], points: number): EvaluationRecord[] {
-  const digits = (value: number): number => Number(value.toPrecision(5));
+  const digits = (value: Measured): Measured => (value === null ? null : Number(value.toPrecision(5)));
   return records.map((record) => {
     const longest = !records.some(
-      ({ task, optimizer, steps }) =>
-        task === record.task && optimizer === record.optimizer && steps > record.steps,
+      ({ task, method, steps }) =>
+        task === record.task && steps > record.steps && isSameMethod(method, record.method),
     );
     const seeds = record.seeds.map((seed) => {
       const every = Math.ceil(seed.curve.length / points);
-      // accuracies are rarer than losses: a point that has one stays
+      // metrics are rarer than losses: a point that has them stays
       const kept = seed.curve.filter(
-        ({ validationAccuracy }, i) =>
-          i % every === 0 || i === seed.curve.length - 1 || validationAccuracy !== undefined,
+        ({ metrics }, i) => i % every === 0 || i === seed.curve.length - 1 || metrics !== undefined,
       );
-      const curve = kept.map(({ step, loss, validationAccuracy }) => ({
+      const curve = kept.map(({ step, loss, metrics }) => ({
         step,
-        loss: loss === null ? null : digits(loss),
-        ...(validationAccuracy !== undefined && {
-          validationAccuracy: validationAccuracy === null ? null : digits(validationAccuracy),
+        loss: digits(loss),
+        ...(metrics && {
+          metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, digits(value)])),
         }),
       }));
       return { ...seed, curve: longest ? curve : [] };

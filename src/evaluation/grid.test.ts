@@ -10,12 +10,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { recordsOf } from "../analysis/records.ts";
 import { lstm } from "../learned/lstm.ts";
 import { encodeWeights } from "../learned/weights.ts";
 import { key } from "../random/key.ts";
 import { withShortCurves, withShortNumbers } from "./compact.ts";
 import { runGrid } from "./grid.ts";
-import { gridJobs, type JobResult, recordsOf } from "./jobs.ts";
+import { gridJobs, type JobResult } from "./jobs.ts";
 
 let folder: string;
 let task: string;
@@ -44,9 +45,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const methods = [
-  { name: "SGD", spec: "sgd:lr=0.1" },
-  { name: "SGD + SAM", spec: "sgd:lr=0.1+sam:rho=0.1" },
-  { name: "too fast", spec: "sgd:lr=10000" },
+  { method: { optimizer: "SGD", regularizer: "none" }, spec: "sgd:lr=0.1" },
+  { method: { optimizer: "SGD + SAM", regularizer: "none" }, spec: "sgd:lr=0.1+sam:rho=0.1" },
+  { method: { optimizer: "too fast", regularizer: "none" }, spec: "sgd:lr=10000" },
 ];
 
 function jobs() {
@@ -75,7 +76,12 @@ describe("runGrid", () => {
     const grid = (directory: string) =>
       gridJobs({
         tasks: [task],
-        methods: [{ name: "LSTM", spec: `learned:${join(directory, "lstm.safetensors")}` }],
+        methods: [
+          {
+            method: { optimizer: "LSTM", regularizer: "none" },
+            spec: `learned:${join(directory, "lstm.safetensors")}`,
+          },
+        ],
         steps: [3],
         seeds: [0],
       });
@@ -96,25 +102,25 @@ describe("runGrid", () => {
     const results = await runGrid(jobs());
     expect(results.map(({ job }) => job)).toEqual(jobs());
     const { evaluations, sharpness } = recordsOf(results, methods);
-    expect(evaluations.map(({ optimizer, steps }) => [optimizer, steps])).toEqual(
-      methods.flatMap(({ name }) => [5, 20].map((steps) => [name, steps])),
+    expect(evaluations.map(({ method, steps }) => [method.optimizer, steps])).toEqual(
+      methods.flatMap(({ method }) => [5, 20].map((steps) => [method.optimizer, steps])),
     );
     const find = (name: string) =>
-      evaluations.find(({ optimizer, steps }) => optimizer === name && steps === 20)!;
+      evaluations.find(({ method, steps }) => method.optimizer === name && steps === 20)!;
     expect(find("SGD").gradientsPerStep).toBe(1);
     expect(find("SGD + SAM").gradientsPerStep).toBe(2);
     expect(find("SGD").seeds.map(({ seed }) => seed)).toEqual([0, 1]);
     // the bowl's curvature is 1 everywhere
-    const flat = sharpness.find(({ optimizer }) => optimizer === "SGD")!;
+    const flat = sharpness.find(({ method }) => method.optimizer === "SGD")!;
     expect(flat.seeds[0]!.topEigenvalue).toBeCloseTo(1, 2);
   });
 
   it("records a run that diverged as one, with nothing but finite numbers or null", async () => {
     const { evaluations, sharpness } = recordsOf(await runGrid(jobs()), methods);
-    const lost = evaluations.find(({ optimizer, steps }) => optimizer === "too fast" && steps === 20)!;
+    const lost = evaluations.find(({ method, steps }) => method.optimizer === "too fast" && steps === 20)!;
     expect(lost.seeds[0]).toMatchObject({ trainLoss: null, testLoss: null, diverged: true });
     expect(lost.summary.trainLoss).toMatchObject({ mean: null, count: 0 });
-    expect(sharpness.find(({ optimizer }) => optimizer === "too fast")!.seeds[0]).toMatchObject({
+    expect(sharpness.find(({ method }) => method.optimizer === "too fast")!.seeds[0]).toMatchObject({
       diverged: true,
     });
     expect(JSON.parse(JSON.stringify(evaluations))).toEqual(evaluations);
@@ -123,7 +129,12 @@ describe("runGrid", () => {
   it.each(["sgd:lr=1e9", "sgd:lr=1e30"])(
     "records %s as diverged where its last step leaves the numbers",
     async (spec) => {
-      const grid = { tasks: [task], methods: [{ name: "lost", spec }], steps: [1], seeds: [0, 1] };
+      const grid = {
+        tasks: [task],
+        methods: [{ method: { optimizer: "lost", regularizer: "none" }, spec }],
+        steps: [1],
+        seeds: [0, 1],
+      };
       const results = await runGrid(
         gridJobs({ ...grid, sharpness: { radii: [0.1], examples: 10, steps: [1] } }),
       );
@@ -150,7 +161,7 @@ describe("runGrid", () => {
          },
        });`,
     );
-    const methods = [{ name: "SGD", spec: "sgd:lr=0.1" }];
+    const methods = [{ method: { optimizer: "SGD", regularizer: "none" }, spec: "sgd:lr=0.1" }];
     const sharpness = {
       radii: [0.1],
       examples: 10,
@@ -183,7 +194,12 @@ describe("runGrid", () => {
   });
 
   it.each([1, 2])("fails with the names that are wrong before any work, on %i threads", async (threads) => {
-    const wrong = gridJobs({ tasks: [task], methods: [{ name: "x", spec: "admm" }], steps: [1], seeds: [0] });
+    const wrong = gridJobs({
+      tasks: [task],
+      methods: [{ method: { optimizer: "x", regularizer: "none" }, spec: "admm" }],
+      steps: [1],
+      seeds: [0],
+    });
     await expect(runGrid([...jobs(), ...wrong], { threads })).rejects.toMatchObject({
       code: "E_CONFIG",
       message: expect.stringContaining('did you mean "adam"'),

@@ -5,17 +5,8 @@ import { foldIn, key } from "../random/key.ts";
 import { measurePoint, type PointMeasures, type PointSharpness } from "../sharpness/point.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Objective, Task } from "../tasks/types.ts";
-import { groupBy } from "./group.ts";
 import { loadMethod, type Method } from "./optimizers.ts";
-import type {
-  AtLossRecord,
-  AtLossSeed,
-  EvaluationRecord,
-  EvaluationSeed,
-  SharpnessRecord,
-  SharpnessSeed,
-} from "./results.ts";
-import { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "./summaries.ts";
+import type { MethodId, MetricRecord } from "./results.ts";
 import { type TrainingRun, trainRun } from "./train.ts";
 
 /** Seed of the examples that sharpness is measured on, the same in every run. */
@@ -52,9 +43,11 @@ export interface Job {
 export interface JobResult {
   readonly job: Job;
   readonly group: Method["group"];
+  /** What the task says of its metrics. */
+  readonly metrics: readonly MetricRecord[];
   readonly training: TrainingRun;
-  /** Seconds that all of it took, measures included; early journals lack it. */
-  readonly seconds?: number;
+  /** Seconds that all of it took, measures included. */
+  readonly seconds: number;
   readonly sharpness: readonly ({ readonly step: number } & PointSharpness)[];
   /** One for each value of `atLoss` that was reached. */
   readonly atLoss?: readonly ({ readonly below: number; readonly step: number } & PointSharpness)[];
@@ -99,6 +92,7 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
       const training = await trainRun(task, method, {
         steps: job.steps,
         seed: job.seed,
+        clock: () => performance.now(),
         ...(job.select && { select: true }),
         ...(signal && { signal }),
         onProgress: (done, loss) => onProgress?.(done / total, `step ${done}, loss ${loss.toFixed(3)}`),
@@ -124,6 +118,7 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
       return {
         job,
         group: method.group,
+        metrics: task.metrics,
         training,
         seconds: (performance.now() - started) / 1000,
         sharpness,
@@ -149,21 +144,21 @@ async function unlessDiverged<T>(measured: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Seconds that runs took together, each on one thread: those of their steps alone where nothing else is known. */
+/** Seconds that runs took together, each on one thread. */
 export function runSecondsOf(results: readonly JobResult[]): number {
-  return results.reduce((sum, { seconds, training }) => sum + (seconds ?? training.seconds), 0);
+  return results.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
-/** A spec string and what to call it in tables. */
-export interface NamedMethod {
-  readonly name: string;
+/** A spec string, and what it is of. */
+export interface EvaluatedMethod {
+  readonly method: MethodId;
   readonly spec: string;
 }
 
 /** Every job of a grid: tasks × methods × seeds. Of two-dimensional landscapes only the first seed's are drawn. */
 export function gridJobs(grid: {
   readonly tasks: readonly string[];
-  readonly methods: readonly NamedMethod[];
+  readonly methods: readonly EvaluatedMethod[];
   readonly steps: readonly number[];
   readonly seeds: readonly number[];
   readonly sharpness?: Job["sharpness"];
@@ -186,111 +181,4 @@ function withoutPlane(sharpness: NonNullable<Job["sharpness"]>): NonNullable<Job
   if (sharpness.landscape !== 2) return sharpness;
   const { landscape, ...others } = sharpness;
   return others;
-}
-
-/** Groups the results of a grid into records over seeds, in the order of tasks, methods and steps. */
-export function recordsOf(
-  results: readonly JobResult[],
-  methods: readonly NamedMethod[],
-): { evaluations: EvaluationRecord[]; sharpness: SharpnessRecord[]; sharpnessAtLoss?: AtLossRecord[] } {
-  const nameOf = new Map(methods.map(({ name, spec }) => [spec, name]));
-  const groups = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec, job.steps]));
-  const evaluations: EvaluationRecord[] = [];
-  const sharpness: SharpnessRecord[] = [];
-  const sharpnessAtLoss: AtLossRecord[] = [];
-  for (const group of groups.values()) {
-    const { job, group: kind } = group[0]!;
-    const { task, spec } = job;
-    const optimizer = nameOf.get(spec) ?? spec;
-    const gradients = group.reduce((sum, { training }) => sum + training.gradientEvaluations, 0);
-    const taken = group.reduce((sum, { training }) => sum + training.steps, 0);
-    const seconds = group.reduce((sum, { training }) => sum + training.seconds, 0);
-    for (const steps of job.steps) {
-      const seeds = group.map((result) => evaluationSeed(result, steps));
-      evaluations.push({
-        task,
-        optimizer,
-        spec,
-        group: kind,
-        gradientsPerStep: gradients / Math.max(1, taken),
-        secondsPerStep: seconds / Math.max(1, taken),
-        steps,
-        seeds,
-        summary: summarizeEvaluation(seeds),
-      });
-      if (!job.sharpness?.steps.includes(steps)) continue;
-      const measured = group.map((result) => sharpnessSeed(result, steps));
-      sharpness.push({ task, optimizer, steps, seeds: measured, summary: summarizeSharpness(measured) });
-    }
-    const { losses, every } = job.sharpness?.atLoss ?? { losses: [], every: 1 };
-    for (const below of losses) {
-      const seeds = group.map((result) => atLossSeed(result, below));
-      sharpnessAtLoss.push({
-        task,
-        optimizer,
-        below,
-        every,
-        maxSteps: Math.max(...job.steps),
-        seeds,
-        summary: summarizeAtLoss(seeds),
-      });
-    }
-  }
-  return { evaluations, sharpness, ...(sharpnessAtLoss.length > 0 && { sharpnessAtLoss }) };
-}
-
-function evaluationSeed({ job, training }: JobResult, steps: number): EvaluationSeed {
-  const reached = training.milestones.find(({ step }) => step === steps);
-  const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-  const curve = training.curve.filter(({ step }) => step <= steps);
-  if (reached === undefined) {
-    return { seed: job.seed, trainLoss: null, testLoss: null, testAccuracy: null, curve, diverged: true };
-  }
-  return {
-    seed: job.seed,
-    trainLoss: finite(reached.trainLoss),
-    testLoss: finite(reached.testLoss),
-    ...(reached.testAccuracy !== undefined && { testAccuracy: reached.testAccuracy }),
-    curve,
-    ...(!Number.isFinite(reached.trainLoss) && { diverged: true }),
-  };
-}
-
-function sharpnessSeed({ job, sharpness }: JobResult, steps: number): SharpnessSeed {
-  const measured = sharpness.find(({ step }) => step === steps);
-  if (measured === undefined) {
-    return { seed: job.seed, loss: null, gradientNorm: null, topEigenvalue: null, radii: [], diverged: true };
-  }
-  return pointSeed(job.seed, measured);
-}
-
-function atLossSeed({ job, training, atLoss }: JobResult, below: number): AtLossSeed {
-  const measured = atLoss?.find((point) => point.below === below);
-  if (measured !== undefined) return { ...pointSeed(job.seed, measured), step: measured.step };
-  const nothing = { loss: null, gradientNorm: null, topEigenvalue: null, radii: [] };
-  const diverged = training.divergedAt !== undefined;
-  return { seed: job.seed, step: null, ...nothing, ...(diverged && { diverged }) };
-}
-
-function pointSeed(seed: number, measured: PointSharpness): SharpnessSeed {
-  const { loss, gradientNorm, topEigenvalue, radii, trace, eigenvalues, landscape } = measured;
-  const { dimensions, coordinates, losses } = landscape ?? {};
-  const iterated = { topEigenvalue, trace, eigenvalues };
-  const unconverged = (Object.keys(iterated) as (keyof typeof iterated)[]).filter(
-    (measure) => iterated[measure]?.converged === false,
-  );
-  return {
-    seed,
-    loss,
-    gradientNorm,
-    topEigenvalue: topEigenvalue.value,
-    radii,
-    ...(trace && { trace: trace.value, traceStandardError: trace.standardError }),
-    ...(eigenvalues && {
-      largestEigenvalues: eigenvalues.largest,
-      smallestEigenvalues: eigenvalues.smallest,
-    }),
-    ...(dimensions && coordinates && losses && { landscape: { dimensions, coordinates, losses } }),
-    ...(unconverged.length > 0 && { unconverged }),
-  };
 }

@@ -1,225 +1,388 @@
-import type { Estimate, PairedTest } from "./statistics.ts";
+import type { Read } from "./table.ts";
 
 /**
- * A measured number, or null where it left the finite numbers (JSON has no NaN): a diverged run keeps its place
- * among the seeds and its missing values never enter a mean.
+ * The contents of `results.json`, schemaVersion 2: written by `evaluate`, `sharpness` and `reproduce`, read by `report`.
+ * Types and reader come from this table. Additions are new optional fields, and readers ignore what they do not know; only
+ * a change that breaks a reader raises the version, and then `migrate.ts` reads the one before.
+ *
+ * `measured` is a number, or null where it left the finite numbers (JSON has no NaN): a diverged run keeps its place among
+ * the seeds and its missing values never enter a mean. `?` is optional, `[]` a list, `{}` an object by name, `a|b` one of.
  */
+export const RESULTS = {
+  Results: {
+    schemaVersion: "2",
+    kind: "reproduce-quick|reproduce-paper|evaluate|sharpness",
+    title: "string",
+    /** The exact command that made the file. */
+    command: "string",
+    /** Of Lowland. */
+    version: "string",
+    /** `portable` or `fma`. */
+    kernelVariant: "string",
+    node: "string",
+    /** `process.platform`-`process.arch`, and the processor if known. */
+    platform: "string",
+    seed: "integer",
+    /** ISO 8601. */
+    startedAt: "string?",
+    /** Of the invocation that wrote the results. */
+    durationSeconds: "size",
+    /** Sum over all runs of tuning and evaluation, each on one thread, whenever they were made. */
+    runSeconds: "size?",
+    /** Resolved settings of the whole command. */
+    settings: "json{}",
+    metaTraining: "MetaTrainingRecord[]",
+    evaluations: "EvaluationRecord[]",
+    sharpness: "SharpnessRecord[]",
+    /** Sharpness at equal training loss, where it was asked for. */
+    sharpnessAtLoss: "AtLossRecord[]?",
+    comparisons: "Comparison[]",
+    /** What the tasks measure beside the loss, as they say it; the first of a task's own is what it is judged by. */
+    metrics: "MetricRecord[]",
+    /** What the regularizers say of themselves, by name. */
+    regularizers: "RegularizerRecord{}",
+    /** Where the data came from. */
+    datasets: "DatasetRecord[]?",
+    /** How settings of regularizers in the meta-objective were chosen. */
+    search: "SearchRecord[]?",
+    /** How settings of hand-designed optimizers were chosen. */
+    tuning: "TuningRecord[]?",
+    /** Meta-training task × test task × regularizer. */
+    transfer: "TransferCell[]?",
+    /** How long each stage was expected to take. */
+    estimates: "StageEstimate[]?",
+  },
+
+  /**
+   * Which optimizer a record is of. With a `source` it was meta-trained there with `regularizer` in the meta-objective;
+   * without, `regularizer` is applied explicitly at every step. Without a `metaSeed`: its repetitions together.
+   */
+  MethodId: {
+    /** Name or spec string: `lstm`, `adam`, `adam:lr=0.01`, `zoo:lstm-mnist`. */
+    optimizer: "string",
+    /** Name or spec string, or `none`. */
+    regularizer: "string",
+    /** Meta-training tasks, joined by commas. */
+    source: "string?",
+    /** Seed of the meta-training: runs that differ only in it are repetitions of one another. */
+    metaSeed: "count?",
+  },
+
+  /** A mean over seeds with its spread and 95 % interval, over the `count` finite values; null what cannot be computed. */
+  Estimate: {
+    mean: "measured",
+    /** Sample standard deviation (n − 1 in the denominator). */
+    sd: "measured",
+    low: "measured",
+    high: "measured",
+    count: "count",
+    /** The mean is geometric, and the interval that of logarithms. */
+    geometric: "boolean?",
+  },
+
+  /** What a task says of a metric. */
+  MetricRecord: {
+    name: "string",
+    label: "string",
+    better: "higher|lower",
+    compare: "difference|ratio",
+    format: "percent|number",
+    /** [lowest, highest] it can be. */
+    range: "number[]?",
+  },
+
+  RegularizerRecord: {
+    label: "string",
+    /** The quantity it is made to lower. */
+    lowers: "maxLoss|surrogateGap|maxGradientNorm?",
+  },
+
+  /** One meta-training run. */
+  MetaTrainingRecord: {
+    method: "MethodId",
+    /** Spec string of the regularizer in the meta-objective, or `none`. */
+    regularizer: "string",
+    outerSteps: "count",
+    settings: "json{}",
+    /** Mean meta-loss per inner step of the windows of one outer step. */
+    metaLossCurve: "MetaLossPoint[]",
+    metaValidationCurve: "MetaValidationPoint[]",
+    /** Outer step of the checkpoint that was kept: the lowest meta-validation loss. */
+    bestOuterStep: "count",
+    seconds: "size",
+    innerStepsPerSecond: "size",
+    gradientEvaluations: "count",
+  },
+  MetaLossPoint: { outerStep: "count", metaLoss: "measured" },
+  MetaValidationPoint: { outerStep: "count", loss: "measured", metrics: "measured{}?" },
+
+  /** One optimizer on one task for one number of steps, over seeds. */
+  EvaluationRecord: {
+    task: "string",
+    method: "MethodId",
+    /** Spec string that rebuilds it. */
+    spec: "string",
+    group: "learned|hand-designed",
+    /** Gradients of the task per inner step: 1 plain, 2 for SAM, 4 for GAM. */
+    gradientsPerStep: "size",
+    /** As met in this evaluation, with whatever else the machine was doing. */
+    secondsPerStep: "size?",
+    steps: "count",
+    seeds: "EvaluationSeed[]",
+    summary: "EvaluationSummary",
+  },
+
+  /** One inner training. */
+  EvaluationSeed: {
+    seed: "integer",
+    /** Mean loss over the whole training split at the last step. */
+    trainLoss: "measured",
+    testLoss: "measured",
+    /** The task's metrics on the test split. */
+    metrics: "measured{}",
+    curve: "CurvePoint[]",
+    diverged: "boolean?",
+  },
+
+  /** `loss` is the mean minibatch loss since the point before; metrics, where measured, are on report-validation. */
+  CurvePoint: { step: "count", loss: "measured", metrics: "measured{}?" },
+
+  /** Means and intervals over seeds; those that diverged are counted and left out. */
+  EvaluationSummary: {
+    seeds: "count",
+    diverged: "count",
+    trainLoss: "Estimate",
+    testLoss: "Estimate",
+    metrics: "Estimate{}",
+  },
+
+  /** Sharpness around the points one optimizer reached on one task, over seeds. */
+  SharpnessRecord: {
+    task: "string",
+    method: "MethodId",
+    steps: "count",
+    seeds: "SharpnessSeed[]",
+    summary: "SharpnessSummary",
+  },
+
+  /** What was measured around the point that one seed reached; null where it diverged. */
+  SharpnessSeed: {
+    seed: "integer",
+    loss: "measured",
+    gradientNorm: "measured",
+    topEigenvalue: "measured",
+    radii: "RadiusMeasures[]",
+    /** Trace of the Hessian, and its standard error over random probes. */
+    trace: "measured?",
+    traceStandardError: "measured?",
+    /** The most positive Hessian eigenvalues in descending order, the most negative in ascending order. */
+    largestEigenvalues: "measured[]?",
+    smallestEigenvalues: "measured[]?",
+    landscape: "LandscapeRecord?",
+    /** Measures whose iteration ended before it converged: lower bounds, or with a larger error than usual. */
+    unconverged: "topEigenvalue|trace|eigenvalues[]?",
+    diverged: "boolean?",
+  },
+
+  /** Losses along one or two filter-normalized random directions: in two, at place j·points + i for (aᵢ, aⱼ). */
+  LandscapeRecord: {
+    dimensions: "1|2",
+    /** Multiples of the directions, ascending, the same on both axes. */
+    coordinates: "number[]",
+    losses: "measured[]",
+  },
+
+  /** Sharpness where the training loss of one optimizer on one task first fell below a value, over seeds. */
+  AtLossRecord: {
+    task: "string",
+    method: "MethodId",
+    /** The value the loss on the examples of the measurement is below. */
+    below: "number",
+    /** The loss was looked at every so many steps: `step` is a multiple of it. */
+    every: "count",
+    /** Length of the runs: those that never got there by then have no measures. */
+    maxSteps: "count",
+    seeds: "AtLossSeed[]",
+    summary: "AtLossSummary",
+  },
+  /** `step` is null where the run never got there. */
+  AtLossSeed: { "...": "SharpnessSeed", step: "measured" },
+  /** Over the seeds that got there. */
+  AtLossSummary: { "...": "SharpnessSummary", reached: "count", step: "Estimate" },
+
+  /** Measures in the L2 ball of one radius ρ around w. */
+  RadiusMeasures: {
+    radius: "positive",
+    maxLoss: "measured",
+    /** maxLoss − L(w). */
+    surrogateGap: "measured",
+    /** L(w + ρ g/‖g‖) − L(w). */
+    oneStepGap: "measured",
+    maxGradientNorm: "measured",
+    /** surrogateGap − ρ‖g‖. */
+    curvatureGap: "measured",
+  },
+  RadiusSummary: {
+    radius: "positive",
+    maxLoss: "Estimate",
+    surrogateGap: "Estimate",
+    oneStepGap: "Estimate",
+    maxGradientNorm: "Estimate",
+    curvatureGap: "Estimate",
+  },
+  /** Means and intervals over seeds. */
+  SharpnessSummary: {
+    seeds: "count",
+    diverged: "count",
+    loss: "Estimate",
+    gradientNorm: "Estimate",
+    topEigenvalue: "Estimate",
+    radii: "RadiusSummary[]",
+    trace: "Estimate?",
+    largestEigenvalues: "Estimate[]?",
+    smallestEigenvalues: "Estimate[]?",
+  },
+
+  /** A paired comparison: `candidate − baseline` over shared seeds. */
+  PairedTest: {
+    pairs: "count",
+    meanDifference: "measured",
+    /** 95 % interval of the mean difference, from the same t distribution as `p`. */
+    low: "measured",
+    high: "measured",
+    /** Null also where every difference is the same: without spread nothing is known of it. */
+    t: "measured",
+    /** Two-sided; null where `t` is, but 1 where both sides are equal throughout. */
+    p: "measured",
+    /** Cohen's d_z: mean of the differences over their standard deviation. */
+    effectSize: "measured",
+  },
+
+  /** A paired test of one measure between two optimizers over the seeds both ran. */
+  Comparison: {
+    "...": "PairedTest",
+    task: "string",
+    steps: "count",
+    /** A metric's name, `trainLoss`, `topEigenvalue`, … */
+    measure: "string",
+    /** For measures in a ball. */
+    radius: "number?",
+    /** For measures where the training loss first fell below this value. */
+    below: "number?",
+    candidate: "MethodId",
+    baseline: "MethodId",
+    /**
+     * `share`: the test is of logarithms. `meanDifference`, `low` and `high` are then candidate / baseline − 1 (geometric
+     * mean); t, p and the effect size are those of ln candidate − ln baseline. Otherwise all is in the measure's unit.
+     */
+    scale: "share?",
+    /** Mean of the baseline over the same seeds: what a difference in the measure's unit is relative to. */
+    baselineMean: "measured?",
+    /** Repetitions that each seed's difference is the mean of, and how many of them differ in the direction of the mean. */
+    repetitions: "count?",
+    agreeing: "count?",
+    /** `p` after Holm's correction over all comparisons made together. */
+    pHolm: "measured",
+  },
+
+  /** A dataset as it was read. */
+  DatasetRecord: {
+    name: "string",
+    kind: "files|synthetic",
+    /** `official` if every byte has the checksum its makers publish, or the dataset is drawn by this program. */
+    checksums: "official|not official",
+    /** Examples that are trained on, four fifths of the official training set. */
+    trainingExamples: "number?",
+    /** What the folder's `NOTE.txt` says of it. */
+    note: "string?",
+  },
+
+  /** A search over settings of one regularizer in the meta-objective, by meta-validation after short meta-training. */
+  SearchRecord: {
+    /** Name of the regularizer. */
+    regularizer: "string",
+    task: "string",
+    candidates: "SearchCandidate[]",
+    /** Spec string of the candidate with the lowest meta-validation loss. */
+    chosen: "string",
+  },
+  /** The lowest meta-validation loss, null where it diverged; the metrics there and the outer step it was met at. */
+  SearchCandidate: {
+    spec: "string",
+    outerSteps: "count",
+    loss: "measured",
+    metrics: "measured{}?",
+    bestOuterStep: "count",
+    gradientEvaluations: "count",
+  },
+
+  /** A search over settings of one hand-designed optimizer on one task, by meta-validation: test data are not read. */
+  TuningRecord: {
+    task: "string",
+    method: "MethodId",
+    seeds: "integer[]",
+    candidates: "TuningCandidate[]",
+    /** The candidate with the lowest mean loss after each number of steps. */
+    chosen: "TuningChoice[]",
+  },
+  TuningChoice: { steps: "count", spec: "string" },
+  /** `gradientEvaluations` of all seeds together. */
+  TuningCandidate: { spec: "string", scores: "TuningScore[]", gradientEvaluations: "count" },
+  /** Means over seeds; null if any seed diverged. */
+  TuningScore: { steps: "count", loss: "measured", metrics: "measured{}?" },
+
+  /** One measure of learned optimizers from one source and regularizer on one task, meta-seeds and seeds together. */
+  TransferCell: {
+    method: "MethodId",
+    task: "string",
+    steps: "count",
+    measure: "string",
+    radius: "positive?",
+    value: "Estimate",
+    /**
+     * Against the plain optimizer of the same source and meta-seeds, seed by seed: the difference, or the geometric mean
+     * of the ratios less one; missing where a ratio means nothing. `sd` is that of the differences or logarithms.
+     */
+    change: "Estimate?",
+  },
+
+  /** What a stage of an experiment was expected to take on this machine; `work` is `12 runs of 1,000 outer steps`. */
+  StageEstimate: { stage: "string", work: "string", seconds: "size" },
+} as const;
+
+type Of<Name extends keyof typeof RESULTS> = Read<typeof RESULTS, Name>;
+
+export interface Results extends Of<"Results"> {}
+export interface MethodId extends Of<"MethodId"> {}
+export interface Estimate extends Of<"Estimate"> {}
+export interface MetricRecord extends Of<"MetricRecord"> {}
+export interface RegularizerRecord extends Of<"RegularizerRecord"> {}
+export interface MetaTrainingRecord extends Of<"MetaTrainingRecord"> {}
+export interface EvaluationRecord extends Of<"EvaluationRecord"> {}
+export interface EvaluationSeed extends Of<"EvaluationSeed"> {}
+export interface EvaluationSummary extends Of<"EvaluationSummary"> {}
+export interface CurvePoint extends Of<"CurvePoint"> {}
+export interface SharpnessRecord extends Of<"SharpnessRecord"> {}
+export interface SharpnessSeed extends Of<"SharpnessSeed"> {}
+export interface SharpnessSummary extends Of<"SharpnessSummary"> {}
+export interface RadiusMeasures extends Of<"RadiusMeasures"> {}
+export interface RadiusSummary extends Of<"RadiusSummary"> {}
+export interface LandscapeRecord extends Of<"LandscapeRecord"> {}
+export interface AtLossRecord extends Of<"AtLossRecord"> {}
+export interface AtLossSeed extends Of<"AtLossSeed"> {}
+export interface AtLossSummary extends Of<"AtLossSummary"> {}
+export interface PairedTest extends Of<"PairedTest"> {}
+export interface Comparison extends Of<"Comparison"> {}
+export interface DatasetRecord extends Of<"DatasetRecord"> {}
+export interface SearchRecord extends Of<"SearchRecord"> {}
+export interface SearchCandidate extends Of<"SearchCandidate"> {}
+export interface TuningRecord extends Of<"TuningRecord"> {}
+export interface TuningCandidate extends Of<"TuningCandidate"> {}
+export interface TransferCell extends Of<"TransferCell"> {}
+export interface StageEstimate extends Of<"StageEstimate"> {}
+
+/** A number, or null where it left the finite numbers. */
 export type Measured = number | null;
-
-/** What `--json` and `results.json` hold for settings: any JSON value. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
-export type Settings = Readonly<Record<string, Json>>;
-
-/**
- * The contents of `results.json`, schemaVersion 1: written by `evaluate`, `sharpness` and `reproduce`, read by
- * `report`. Additions (a transfer matrix, landscapes) are new optional keys; readers ignore keys they do not
- * know. Only a change that breaks a reader raises `schemaVersion`.
- */
-export interface Results {
-  readonly schemaVersion: 1;
-  readonly kind: "reproduce-quick" | "reproduce-paper" | "evaluate" | "sharpness";
-  readonly title: string;
-  /** The exact command that made the file. */
-  readonly command: string;
-  /** Of Lowland. */
-  readonly version: string;
-  /** `portable` or `fma`. */
-  readonly kernelVariant: string;
-  readonly node: string;
-  /** `process.platform`-`process.arch`, and the processor if known. */
-  readonly platform: string;
-  readonly seed: number;
-  /** ISO 8601. */
-  readonly startedAt?: string;
-  /** Of the invocation that wrote the results. */
-  readonly durationSeconds: number;
-  /** Sum over all runs of tuning and evaluation, each on one thread, whenever they were made. */
-  readonly runSeconds?: number;
-  /** Resolved settings of the whole command. */
-  readonly settings: Settings;
-  readonly metaTraining: readonly MetaTrainingRecord[];
-  readonly evaluations: readonly EvaluationRecord[];
-  readonly sharpness: readonly SharpnessRecord[];
-  /** Sharpness at equal training loss, where it was asked for. */
-  readonly sharpnessAtLoss?: readonly AtLossRecord[];
-  readonly comparisons: readonly Comparison[];
-  /** Where the data came from. */
-  readonly datasets?: readonly DatasetRecord[];
-  /** How settings of regularizers in the meta-objective were chosen. */
-  readonly search?: readonly SearchRecord[];
-  /** How settings of hand-designed optimizers were chosen. */
-  readonly tuning?: readonly TuningRecord[];
-  /** Meta-training task × test task × regularizer. */
-  readonly transfer?: readonly TransferCell[];
-  /** How long each stage was expected to take. */
-  readonly estimates?: readonly StageEstimate[];
-}
-
-/** One meta-training run. */
-export interface MetaTrainingRecord {
-  /** Display name, the same as `optimizer` of its evaluations: `lstm + SAM`. */
-  readonly name: string;
-  /** Spec string of the regularizer in the meta-objective, or `none`. */
-  readonly regularizer: string;
-  readonly task: string;
-  /** Seed of the meta-training: runs that differ only in it are repetitions of one another. */
-  readonly metaSeed?: number;
-  readonly outerSteps: number;
-  readonly settings: Settings;
-  /** Mean meta-loss per inner step of the windows of one outer step. */
-  readonly metaLossCurve: readonly { readonly outerStep: number; readonly metaLoss: Measured }[];
-  readonly metaValidationCurve: readonly {
-    readonly outerStep: number;
-    readonly loss: Measured;
-    readonly accuracy?: Measured;
-  }[];
-  /** Outer step of the checkpoint that was kept: the lowest meta-validation loss. */
-  readonly bestOuterStep: number;
-  readonly seconds: number;
-  readonly innerStepsPerSecond: number;
-  readonly gradientEvaluations: number;
-}
-
-/** One optimizer on one task for one number of steps, over seeds. */
-export interface EvaluationRecord {
-  readonly task: string;
-  /** Display name: `Adam + SAM`. */
-  readonly optimizer: string;
-  /** Spec string that rebuilds it. */
-  readonly spec: string;
-  readonly group: "learned" | "hand-designed";
-  /** Gradients of the task per inner step: 1 plain, 2 for SAM, 4 for GAM. */
-  readonly gradientsPerStep: number;
-  /** As met in this evaluation, with whatever else the machine was doing. */
-  readonly secondsPerStep?: number;
-  readonly steps: number;
-  readonly seeds: readonly EvaluationSeed[];
-  readonly summary: EvaluationSummary;
-}
-
-/** One inner training. */
-export interface EvaluationSeed {
-  readonly seed: number;
-  /** Mean loss over the whole training split at the last step. */
-  readonly trainLoss: Measured;
-  readonly testLoss: Measured;
-  /** In [0, 1]; absent for tasks without classes. */
-  readonly testAccuracy?: Measured;
-  readonly curve: readonly CurvePoint[];
-  readonly diverged?: boolean;
-}
-
-/**
- * `loss` is the mean minibatch loss since the point before; `validationAccuracy`, where it was measured, is that on the
- * report-validation split: the test set is read for final numbers only.
- */
-export interface CurvePoint {
-  readonly step: number;
-  readonly loss: Measured;
-  readonly validationAccuracy?: Measured;
-}
-
-/** Means and 95 % intervals of an `EvaluationRecord` over its seeds; those that diverged are counted and left out. */
-export interface EvaluationSummary {
-  readonly seeds: number;
-  readonly diverged: number;
-  readonly trainLoss: Estimate;
-  readonly testLoss: Estimate;
-  readonly testAccuracy?: Estimate;
-}
-
-/** Sharpness around the points one optimizer reached on one task, over seeds. */
-export interface SharpnessRecord {
-  readonly task: string;
-  readonly optimizer: string;
-  readonly steps: number;
-  readonly seeds: readonly SharpnessSeed[];
-  readonly summary: SharpnessSummary;
-}
-
-/** What was measured around the point that one seed reached; null where it diverged. */
-export interface SharpnessSeed {
-  readonly seed: number;
-  readonly loss: Measured;
-  readonly gradientNorm: Measured;
-  readonly topEigenvalue: Measured;
-  readonly radii: readonly RadiusMeasures[];
-  /** Trace of the Hessian, and its standard error over random probes. */
-  readonly trace?: Measured;
-  readonly traceStandardError?: Measured;
-  /** Hessian eigenvalues: the most positive in descending order, the most negative in ascending order. */
-  readonly largestEigenvalues?: readonly Measured[];
-  readonly smallestEigenvalues?: readonly Measured[];
-  readonly landscape?: LandscapeRecord;
-  /** Measures whose iteration ended before it converged: lower bounds, or estimates with a larger error than usual. */
-  readonly unconverged?: readonly ("topEigenvalue" | "trace" | "eigenvalues")[];
-  readonly diverged?: boolean;
-}
-
-/** Losses along one or two filter-normalized random directions: in two, at place j·points + i for (aᵢ, aⱼ). */
-export interface LandscapeRecord {
-  readonly dimensions: 1 | 2;
-  /** Multiples of the directions, ascending, the same on both axes. */
-  readonly coordinates: readonly number[];
-  readonly losses: readonly Measured[];
-}
-
-/** Sharpness where the training loss of one optimizer on one task first fell below a value, over seeds. */
-export interface AtLossRecord {
-  readonly task: string;
-  readonly optimizer: string;
-  /** The value the loss on the examples of the measurement is below. */
-  readonly below: number;
-  /** The loss was looked at every so many steps: `step` is a multiple of it. */
-  readonly every: number;
-  /** Length of the runs: those that never got there by then have no measures. */
-  readonly maxSteps: number;
-  readonly seeds: readonly AtLossSeed[];
-  readonly summary: AtLossSummary;
-}
-
-/** What was measured where one seed's loss was first seen below a value. */
-export interface AtLossSeed extends SharpnessSeed {
-  /** Null where the run never got there. */
-  readonly step: number | null;
-}
-
-/** Over the seeds that got there. */
-export interface AtLossSummary extends SharpnessSummary {
-  readonly reached: number;
-  readonly step: Estimate;
-}
-
-/** Measures in the L2 ball of one radius ρ around w. */
-export interface RadiusMeasures {
-  readonly radius: number;
-  readonly maxLoss: Measured;
-  /** maxLoss − L(w). */
-  readonly surrogateGap: Measured;
-  /** L(w + ρ g/‖g‖) − L(w). */
-  readonly oneStepGap: Measured;
-  readonly maxGradientNorm: Measured;
-  /** surrogateGap − ρ‖g‖. */
-  readonly curvatureGap: Measured;
-}
-
-/** Means and 95 % intervals of a `SharpnessRecord` over its seeds. */
-export interface SharpnessSummary {
-  readonly seeds: number;
-  readonly diverged: number;
-  readonly loss: Estimate;
-  readonly gradientNorm: Estimate;
-  readonly topEigenvalue: Estimate;
-  readonly radii: readonly RadiusSummary[];
-  readonly trace?: Estimate;
-  readonly largestEigenvalues?: readonly Estimate[];
-  readonly smallestEigenvalues?: readonly Estimate[];
-}
-
-/** Means and 95 % intervals of `RadiusMeasures` over seeds. */
-export type RadiusSummary = { readonly radius: number } & {
-  readonly [measure in RadiusMeasure]: Estimate;
-};
 
 /** A measure taken at a radius. */
 export type RadiusMeasure = Exclude<keyof RadiusMeasures, "radius">;
@@ -232,113 +395,3 @@ export const RADIUS_MEASURES: readonly RadiusMeasure[] = [
   "maxGradientNorm",
   "curvatureGap",
 ];
-
-/** A paired test of one measure between two optimizers over the seeds both ran. */
-export interface Comparison extends PairedTest {
-  readonly task: string;
-  readonly steps: number;
-  /** `testAccuracy`, `topEigenvalue`, … */
-  readonly measure: string;
-  /** For measures in a ball. */
-  readonly radius?: number;
-  /** For measures where the training loss first fell below this value. */
-  readonly below?: number;
-  readonly candidate: string;
-  readonly baseline: string;
-  /**
-   * `share`: the test is of logarithms. `meanDifference`, `low` and `high` are then candidate / baseline − 1 (geometric
-   * mean); t, p and the effect size are those of ln candidate − ln baseline. Otherwise everything is in the measure's unit.
-   */
-  readonly scale?: "share";
-  /** Mean of the baseline over the same seeds: what a difference in the measure's unit is relative to. */
-  readonly baselineMean?: Measured;
-  /** Repetitions that each seed's difference is the mean of, and how many of them differ in the direction of the mean. */
-  readonly repetitions?: number;
-  readonly agreeing?: number;
-  /** Where a regularized learned optimizer is compared with the plain one: what both were meta-trained on. */
-  readonly source?: string;
-  /** Name of the regularizer then: `sam`, `gsam`, `gam`. */
-  readonly regularizer?: string;
-  /** `p` after Holm's correction over all comparisons made together. */
-  readonly pHolm: Measured;
-}
-
-/** A dataset as it was read. */
-export interface DatasetRecord {
-  readonly name: string;
-  readonly kind: "files" | "synthetic";
-  /** `official` if every byte has the checksum its makers publish, or the dataset is drawn by this program. */
-  readonly checksums: "official" | "not official";
-  /** Examples that are trained on, four fifths of the official training set. */
-  readonly trainingExamples?: number;
-  /** What the folder's `NOTE.txt` says of it. */
-  readonly note?: string;
-}
-
-/** A search over settings of one regularizer in the meta-objective, by meta-validation after short meta-training. */
-export interface SearchRecord {
-  readonly regularizer: string;
-  readonly task: string;
-  readonly candidates: readonly SearchCandidate[];
-  /** Spec string of the candidate with the lowest meta-validation loss. */
-  readonly chosen: string;
-}
-
-export interface SearchCandidate {
-  readonly spec: string;
-  readonly outerSteps: number;
-  /** Lowest meta-validation loss, null where it diverged; the accuracy there and the outer step it was met at. */
-  readonly loss: Measured;
-  readonly accuracy?: Measured;
-  readonly bestOuterStep: number;
-  readonly gradientEvaluations: number;
-}
-
-/** A search over settings of one hand-designed optimizer on one task, by meta-validation: test data are not read. */
-export interface TuningRecord {
-  readonly task: string;
-  readonly optimizer: string;
-  readonly seeds: readonly number[];
-  readonly candidates: readonly TuningCandidate[];
-  /** The candidate with the lowest mean loss after each number of steps. */
-  readonly chosen: readonly { readonly steps: number; readonly spec: string }[];
-}
-
-export interface TuningCandidate {
-  readonly spec: string;
-  /** Means over seeds; null if any seed diverged. */
-  readonly scores: readonly {
-    readonly steps: number;
-    readonly loss: Measured;
-    readonly accuracy?: Measured;
-  }[];
-  /** Of all seeds together. */
-  readonly gradientEvaluations: number;
-}
-
-/** One measure of learned optimizers from one source and regularizer on one task, meta-seeds and seeds together. */
-export interface TransferCell {
-  /** Meta-training task. */
-  readonly source: string;
-  /** Name of the regularizer in the meta-objective, or `none`. */
-  readonly regularizer: string;
-  readonly task: string;
-  readonly steps: number;
-  readonly measure: string;
-  readonly radius?: number;
-  readonly value: Estimate;
-  /**
-   * Against the plain optimizer of the same source and meta-seeds, seed by seed: the difference for accuracy, the geometric
-   * mean of the ratios less one for everything else; missing where a value is not above zero. `sd` is that of the
-   * differences, or of the logarithms of the ratios.
-   */
-  readonly change?: Estimate;
-}
-
-/** What a stage of an experiment was expected to take on this machine. */
-export interface StageEstimate {
-  readonly stage: string;
-  /** `12 runs of 1,000 outer steps`. */
-  readonly work: string;
-  readonly seconds: number;
-}

@@ -29,7 +29,7 @@ async function accuracies(task: Task, spec: string, steps: number): Promise<numb
   const found: number[] = [];
   for (const seed of [0, 1, 2]) {
     const { milestones } = await trainRun(task, method, { steps: [steps], seed });
-    found.push(milestones[0]!.testAccuracy!);
+    found.push(milestones[0]!.metrics.accuracy!);
   }
   return found.sort((a, b) => a - b);
 }

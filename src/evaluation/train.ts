@@ -1,16 +1,30 @@
+import { breathe } from "../breathe.ts";
 import { openArena } from "../kernels/module.ts";
+import type { Optimizer } from "../optimizers/types.ts";
 import { foldIn, key, split } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
+import type { Regularizer } from "../regularizers/types.ts";
 import type { Task } from "../tasks/types.ts";
-import type { Method } from "./optimizers.ts";
 import type { CurvePoint } from "./results.ts";
+
+/** What a task's metrics are at a point, by name. */
+type Metrics = Readonly<Record<string, number>>;
 
 /** A minibatch loss above this, or not finite, ends a run as diverged. */
 const DIVERGED_LOSS = 1e6;
 /** Curve points a run keeps, at most. */
 const CURVE_POINTS = 200;
-/** At how many of them accuracy is measured, at most. */
-const ACCURACY_POINTS = 10;
+/** At how many of them metrics are measured, at most. */
+const METRIC_POINTS = 10;
+
+/** Steps between breaths where there is no clock. */
+const STEPS_A_BREATH = 20;
+
+/** What trains: a method, whatever else it says of itself. */
+export interface Trainer {
+  readonly optimizer: Optimizer;
+  readonly regularizer: Regularizer;
+}
 
 /** Where one inner training stands at one of the steps asked for. */
 export interface Milestone {
@@ -18,14 +32,15 @@ export interface Milestone {
   /** Mean loss over the whole training split. */
   readonly trainLoss: number;
   readonly testLoss: number;
-  readonly testAccuracy?: number;
+  /** The task's metrics on the test split. */
+  readonly metrics: Metrics;
 }
 
 /** The same for a run that chooses a setting: it reads no other split. */
 export interface Selection {
   readonly step: number;
   readonly loss: number;
-  readonly accuracy?: number;
+  readonly metrics: Metrics;
 }
 
 /** One inner training. */
@@ -56,14 +71,15 @@ export function runKeys(seed: number): { init: ReturnType<typeof key>; batches: 
  * @param select read only meta-validation, to choose a setting: `selections` instead of `milestones`
  * @param at called with the parameters reached at every step in `steps`; they must not be changed
  * @param watch called with the parameters at every step, the last included; they must not be changed
- * @param onProgress called now and then with the steps done; awaited, so that signals get through
+ * @param onProgress called now and then with the steps done
+ * @param clock milliseconds: without one, `seconds` is 0
  * @example
  * const run = await trainRun(await loadTask("mnist/mlp"), await loadMethod("adam:lr=0.01"), { steps: [100], seed: 0 });
- * run.milestones[0].testAccuracy; // a share: 0.88
+ * run.milestones[0].metrics.accuracy; // a share: 0.88
  */
 export async function trainRun(
   task: Task,
-  method: Method,
+  method: Trainer,
   {
     steps,
     seed,
@@ -72,7 +88,7 @@ export async function trainRun(
     watch,
     onProgress,
     signal,
-    clock = () => performance.now(),
+    clock,
   }: {
     steps: readonly number[];
     seed: number;
@@ -98,19 +114,19 @@ export async function trainRun(
     const selections: Selection[] = [];
     const curve: CurvePoint[] = [];
     const every = Math.max(1, Math.ceil(total / CURVE_POINTS));
-    const accuracyEvery = every * Math.max(1, Math.ceil(total / every / ACCURACY_POINTS));
+    const metricsEvery = every * Math.max(1, Math.ceil(total / every / METRIC_POINTS));
     let sum = 0;
     let summed = 0;
     let milliseconds = 0;
     let taken = 0;
     let divergedAt: number | undefined;
-    let breathed = clock();
+    const now = clock ?? (() => 0);
+    let breathed = now();
     for (let step = 0; ; step++) {
       await watch?.(params, step);
       if (select && steps.includes(step)) {
         const { loss, metrics } = task.evaluate(params, "meta-validation");
-        const { accuracy } = metrics;
-        selections.push({ step, loss, ...(accuracy !== undefined && { accuracy }) });
+        selections.push({ step, loss, metrics });
         if (!(loss < DIVERGED_LOSS)) divergedAt = step;
       } else if (steps.includes(step)) {
         const train = task.evaluate(params, "train");
@@ -123,15 +139,15 @@ export async function trainRun(
           step,
           trainLoss: train.loss,
           testLoss: test.loss,
-          ...(test.metrics.accuracy !== undefined && { testAccuracy: test.metrics.accuracy }),
+          metrics: test.metrics,
         });
         await at?.(params, step);
       }
       if (step === total || divergedAt !== undefined) break;
-      const started = clock();
+      const started = now();
       const loss = objective.lossAndGradient(params, foldIn(keys.batches, step), gradient);
       method.optimizer.step(params, gradient, state, { loss });
-      milliseconds += clock() - started;
+      milliseconds += now() - started;
       taken++;
       sum += loss;
       summed++;
@@ -141,21 +157,18 @@ export async function trainRun(
         break;
       }
       if (step % every === 0 || step === total - 1) {
-        const measured = !select && (step % accuracyEvery === 0 || step === total - 1);
-        const { accuracy } = measured ? task.evaluate(params, "report-validation").metrics : {};
-        curve.push({
-          step,
-          loss: sum / summed,
-          ...(accuracy !== undefined && { validationAccuracy: accuracy }),
-        });
+        const measured =
+          !select && task.metrics.length > 0 && (step % metricsEvery === 0 || step === total - 1);
+        const { metrics } = measured ? task.evaluate(params, "report-validation") : {};
+        curve.push({ step, loss: sum / summed, ...(metrics && { metrics }) });
         sum = 0;
         summed = 0;
       }
-      if (clock() - breathed > 50) {
+      if (clock === undefined ? taken % STEPS_A_BREATH === 0 : now() - breathed > 50) {
         onProgress?.(step + 1, loss);
-        await new Promise((resolve) => setImmediate(resolve));
+        await breathe();
         signal?.throwIfAborted();
-        breathed = clock();
+        breathed = now();
       }
     }
     return {

@@ -12,8 +12,11 @@ import { tuningJobs, tuningRecords } from "./tuning.ts";
 const grid = {
   tasks: ["mnist/mlp", "mnist/cnn"],
   optimizers: [
-    { name: "SGD", candidates: ["sgd:lr=0.1", "sgd:lr=1"] },
-    { name: "Adam + SAM", candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"] },
+    { method: { optimizer: "sgd", regularizer: "none" }, candidates: ["sgd:lr=0.1", "sgd:lr=1"] },
+    {
+      method: { optimizer: "adam", regularizer: "sam" },
+      candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"],
+    },
   ],
   steps: [10, 100],
   seeds: [1000, 1001],
@@ -22,7 +25,7 @@ const grid = {
 /** A result with what the job asks for of these meta-validation losses after 0, 10 and 100 steps. */
 function result(job: JobResult["job"], losses: readonly number[]): JobResult {
   const selections = losses
-    .map((loss, i) => ({ step: [0, 10, 100][i]!, loss, accuracy: 1 / (1 + loss) }))
+    .map((loss, i) => ({ step: [0, 10, 100][i]!, loss, metrics: { accuracy: 1 / (1 + loss) } }))
     .filter(({ step }) => job.steps.includes(step));
   const training = {
     milestones: [],
@@ -32,7 +35,7 @@ function result(job: JobResult["job"], losses: readonly number[]): JobResult {
     steps: 100,
     seconds: 1,
   };
-  return { job, group: "hand-designed", training, seconds: 1, sharpness: [] };
+  return { job, group: "hand-designed", metrics: [], training, seconds: 1, sharpness: [] };
 }
 
 describe("tuningJobs", () => {
@@ -82,7 +85,11 @@ describe("tuningRecords", () => {
 
   it("chooses the lowest mean meta-validation loss for each number of steps on its own", () => {
     expect(records.length).toBe(4);
-    expect(records[0]).toMatchObject({ task: "mnist/mlp", optimizer: "SGD", seeds: [1000, 1001] });
+    expect(records[0]).toMatchObject({
+      task: "mnist/mlp",
+      method: { optimizer: "sgd" },
+      seeds: [1000, 1001],
+    });
     expect(records[0]!.chosen).toEqual([
       { steps: 10, spec: "sgd:lr=1" },
       { steps: 100, spec: "sgd:lr=0.1" },
@@ -100,7 +107,7 @@ describe("tuningRecords", () => {
   });
 
   it("never chooses a candidate that diverged on a seed while another did not", () => {
-    const cnn = records.find(({ task, optimizer }) => task === "mnist/cnn" && optimizer === "SGD")!;
+    const cnn = records.find(({ task, method }) => task === "mnist/cnn" && method.optimizer === "sgd")!;
     expect(cnn.candidates[1]!.scores[1]!.loss).toBeNull();
     expect(cnn.chosen.map(({ spec }) => spec)).toEqual(["sgd:lr=0.1", "sgd:lr=0.1"]);
   });

@@ -1,12 +1,10 @@
-import { groupBy } from "./group.ts";
+import { groupBy, mean } from "./group.ts";
 import type { Job, JobResult } from "./jobs.ts";
-import type { TuningCandidate, TuningRecord } from "./results.ts";
-import { mean } from "./statistics.ts";
+import type { MethodId, TuningCandidate, TuningRecord } from "./results.ts";
 
 /** A hand-designed optimizer whose settings are to be chosen. */
 export interface Tunable {
-  /** Display name: `Adam + SAM`. */
-  readonly name: string;
+  readonly method: MethodId;
   /** Spec strings to choose from. */
   readonly candidates: readonly string[];
 }
@@ -45,12 +43,12 @@ export function tuningJobs({ tasks, optimizers, steps, seeds }: TuningGrid): Job
 export function tuningRecords(results: readonly JobResult[], grid: TuningGrid): TuningRecord[] {
   const found = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec]));
   return grid.tasks.flatMap((task) =>
-    grid.optimizers.map(({ name, candidates }): TuningRecord => {
+    grid.optimizers.map(({ method, candidates }): TuningRecord => {
       const scored = candidates.map((spec) =>
         candidateOf(spec, found.get(JSON.stringify([task, spec])) ?? [], [0, ...grid.steps]),
       );
       const chosen = grid.steps.map((steps) => ({ steps, spec: bestOf(scored, steps).spec }));
-      return { task, optimizer: name, seeds: grid.seeds, candidates: scored, chosen };
+      return { task, method, seeds: grid.seeds, candidates: scored, chosen };
     }),
   );
 }
@@ -66,11 +64,13 @@ function candidateOf(spec: string, runs: readonly JobResult[], steps: readonly n
         values.length > 0 && values.every((value) => value !== undefined && Number.isFinite(value))
           ? mean(values as number[])
           : null;
-      const classified = read.some((at) => at?.accuracy !== undefined);
+      const names = Object.keys(read.find((at) => at !== undefined)?.metrics ?? {});
       return {
         steps: step,
         loss: over(read.map((at) => at?.loss)),
-        ...(classified && { accuracy: over(read.map((at) => at?.accuracy)) }),
+        ...(names.length > 0 && {
+          metrics: Object.fromEntries(names.map((name) => [name, over(read.map((at) => at?.metrics[name]))])),
+        }),
       };
     }),
     gradientEvaluations: runs.reduce((sum, { training }) => sum + training.gradientEvaluations, 0),

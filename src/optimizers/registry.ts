@@ -1,5 +1,6 @@
 import { type SpecRegistry, specEntry } from "../spec.ts";
-import { adam, adamw, lion, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
+import { adam, adamw, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
+import { lion } from "./lion.ts";
 import { muon } from "./muon.ts";
 import {
   adamParameters,

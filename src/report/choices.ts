@@ -1,12 +1,16 @@
+import { edgeOf } from "../analysis/limits.ts";
 import { unique } from "../evaluation/group.ts";
 import type { Results } from "../evaluation/results.ts";
-import { count, percent, significant } from "./format.ts";
+import { count, significant } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import { edgeOf } from "./limits.ts";
+import type { Labels } from "./labels.ts";
 import { type Column, table } from "./tables.ts";
 
 /** How settings were chosen: the search in the meta-objective and the tuning of baselines; nothing if neither was made. */
-export function choicesBody({ search = [], tuning = [], metaTraining }: Results): Html | undefined {
+export function choicesBody(
+  { search = [], tuning = [], metaTraining, metrics }: Results,
+  labels: Labels,
+): Html | undefined {
   if (search.length === 0 && tuning.length === 0) return undefined;
   const counts = unique(tuning.map(({ candidates }) => String(candidates.length))).join(", ");
   const seeds = unique(tuning.map(({ seeds }) => String(seeds.length))).join(", ");
@@ -21,7 +25,7 @@ export function choicesBody({ search = [], tuning = [], metaTraining }: Results)
             ? "The lowest meta-validation loss was chosen and is bold."
             : "The search is recorded, and was not followed: bold are the settings that the learned optimizers of this page were meta-trained with. Meta-validation loss is that without the regularizer, and so prefers the weakest one."
         }</p>
-${searchTable(search, followed ? new Set(search.map(({ chosen }) => chosen)) : used)}`
+${searchTable(search, followed ? new Set(search.map(({ chosen }) => chosen)) : used, metrics, labels)}`
   }
 ${
   tuning.length === 0
@@ -29,28 +33,39 @@ ${
     : html`<h3>Hand-designed optimizers</h3>
 <p>Every optimizer had ${counts} settings to choose from on every task, each run from ${seeds} ${seeds === "1" ? "seed" : "seeds"} that no final run uses. The lowest meta-validation loss was chosen, for each number of steps on its own. Test data were not read. The candidates that were not chosen are in results.json.</p>
 <details><summary>What was chosen, and the gradients the choice took</summary>
-${tuningTable(tuning)}
+${tuningTable(tuning, labels)}
 </details>`
 }`;
 }
 
-function searchTable(search: NonNullable<Results["search"]>, bold: ReadonlySet<string>): Html {
+function searchTable(
+  search: NonNullable<Results["search"]>,
+  bold: ReadonlySet<string>,
+  metrics: Results["metrics"],
+  labels: Labels,
+): Html {
+  const shown = metrics.filter(({ name }) =>
+    search.some(({ candidates }) => candidates.some((candidate) => candidate.metrics?.[name] !== undefined)),
+  );
   const columns: Column[] = [
     { name: "Candidate", text: true },
     { name: "Outer steps" },
     { name: "Best validation", unit: "loss" },
-    { name: "Accuracy", unit: "%" },
+    ...shown.map(({ label, format }) => ({
+      name: `${label.charAt(0).toUpperCase()}${label.slice(1)}`,
+      ...(format === "percent" && { unit: "%" }),
+    })),
     { name: "Gradients", unit: "evaluated" },
   ];
   const groups = search.map(({ regularizer, task, candidates }) => ({
-    heading: `${regularizer.toUpperCase()} on ${task}`,
+    heading: `${labels.regularizer(regularizer)} on ${labels.task(task)}`,
     rows: candidates.map(
-      ({ spec, outerSteps, loss, accuracy, gradientEvaluations }) =>
+      ({ spec, outerSteps, loss, metrics: own, gradientEvaluations }) =>
         html`<tr><th scope="row"><span class="mono${bold.has(spec) ? " best" : ""}">${spec}</span></th><td class="num">${count(
           outerSteps,
-        )}</td><td class="num">${significant(loss)}</td><td class="num">${percent(accuracy)}</td><td class="num">${count(
-          gradientEvaluations,
-        )}</td></tr>
+        )}</td><td class="num">${significant(loss)}</td>${shown.map(
+          ({ name }) => html`<td class="num">${labels.value(name)(own?.[name])}</td>`,
+        )}<td class="num">${count(gradientEvaluations)}</td></tr>
 `,
     ),
   }));
@@ -61,7 +76,7 @@ function edgeNote(edge: ReturnType<typeof edgeOf>): Html | string {
   return edge === undefined ? "" : html`<span class="note">the ${edge} learning rate there was</span>`;
 }
 
-function tuningTable(tuning: NonNullable<Results["tuning"]>): Html {
+function tuningTable(tuning: NonNullable<Results["tuning"]>, labels: Labels): Html {
   const columns: Column[] = [
     { name: "Optimizer", text: true },
     { name: "Steps" },
@@ -75,18 +90,18 @@ function tuningTable(tuning: NonNullable<Results["tuning"]>): Html {
     },
   ];
   const groups = unique(tuning.map(({ task }) => task)).map((task) => ({
-    heading: task,
+    heading: labels.task(task),
     rows: tuning
       .filter((record) => record.task === task)
       .flatMap((record) => {
-        const { optimizer, candidates, chosen } = record;
+        const { method, candidates, chosen } = record;
         return chosen.map(({ steps, spec }) => {
           const score = candidates
             .find((candidate) => candidate.spec === spec)
             ?.scores.find((at) => at.steps === steps);
           const edge = edgeOf(record, spec);
           const spent = candidates.reduce((sum, candidate) => sum + candidate.gradientEvaluations, 0);
-          return html`<tr><th scope="row" class="name">${optimizer}</th><td class="num">${count(
+          return html`<tr><th scope="row" class="name">${labels.method(method)}</th><td class="num">${count(
             steps,
           )}</td><td><span class="mono">${spec}</span>${edgeNote(edge)}</td><td class="num">${significant(score?.loss)}</td><td class="num">${count(
             spent,

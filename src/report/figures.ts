@@ -1,7 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { unique } from "../evaluation/group.ts";
-import { mean } from "../evaluation/statistics.ts";
+import { mean, unique } from "../evaluation/group.ts";
 import { significant } from "./format.ts";
 import { type Html, html, raw } from "./html.ts";
 

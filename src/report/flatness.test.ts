@@ -1,9 +1,9 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { syntheticResults } from "../../test/report/fixture.ts";
+import { summarizeAtLoss, summarizeSharpness } from "../analysis/summaries.ts";
 import type { AtLossRecord, LandscapeRecord, Results, SharpnessSeed } from "../evaluation/results.ts";
 import { formatResults, parseResults } from "../evaluation/results-file.ts";
-import { summarizeAtLoss, summarizeSharpness } from "../evaluation/summaries.ts";
 import { contours } from "./contours.ts";
 import { renderReport } from "./page.ts";
 
@@ -35,13 +35,13 @@ function everything(dimensions: 1 | 2, text = ""): Results {
     });
     return {
       ...record,
-      optimizer: `${record.optimizer}${text}`,
+      method: { ...record.method, optimizer: `${record.method.optimizer}${text}` },
       task: `${record.task}${text}`,
       seeds,
       summary: summarizeSharpness(seeds),
     };
   });
-  const sharpnessAtLoss = sharpness.map(({ task, optimizer, seeds }, i): AtLossRecord => {
+  const sharpnessAtLoss = sharpness.map(({ task, method, seeds }, i): AtLossRecord => {
     const missed = { loss: null, gradientNorm: null, topEigenvalue: null, radii: [], step: null };
     const last = i === sharpness.length - 1;
     const reached = seeds.map((seed, k) =>
@@ -49,7 +49,7 @@ function everything(dimensions: 1 | 2, text = ""): Results {
     );
     return {
       task,
-      optimizer,
+      method,
       below: 0.4,
       every: 10,
       maxSteps: 100,
@@ -74,8 +74,8 @@ describe("a report with every measure of sharpness", () => {
       ({ textContent }) => textContent,
     );
     expect(rows).toHaveLength(8);
-    expect(rows[0]).toMatch(/^lstmbelow 0\.4 at step 503 of 3 got there/);
-    expect(rows[1]).toMatch(/^lstmafter 100 steps/);
+    expect(rows[0]).toMatch(/^LSTMbelow 0\.4 at step 503 of 3 got there/);
+    expect(rows[1]).toMatch(/^LSTMafter 100 steps/);
     expect(rows[6]).toMatch(/never below 0\.4three runs of 100 steps–/);
     expect(flatness.textContent).toContain("looked at every 10 steps");
   });
@@ -91,8 +91,8 @@ describe("a report with every measure of sharpness", () => {
     ]);
     expect([...table.querySelectorAll("thead th")].map(({ textContent }) => textContent)).toEqual([
       "Eigenvalue",
-      "lstm",
-      "lstm + SAM",
+      "LSTM",
+      "LSTM + SAM",
       "Adam",
       "Adam + SAM",
     ]);
@@ -107,7 +107,7 @@ describe("a report with every measure of sharpness", () => {
       );
     const byRadius = figures(plain);
     expect(figures(everything(1))).toEqual(["Loss along a random direction", ...byRadius]);
-    expect(figures(everything(2))).toEqual(["lstm", "lstm + SAM", "Adam", "Adam + SAM", ...byRadius]);
+    expect(figures(everything(2))).toEqual(["LSTM", "LSTM + SAM", "Adam", "Adam + SAM", ...byRadius]);
   });
 
   it.each([1, 2] as const)(

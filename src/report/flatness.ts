@@ -1,21 +1,22 @@
-import { unique } from "../evaluation/group.ts";
+import { groupBy, mean, unique } from "../evaluation/group.ts";
+import { isSameMethod, methodKey } from "../evaluation/method-id.ts";
 import type {
   AtLossRecord,
   LandscapeRecord,
+  MethodId,
   SharpnessRecord,
   SharpnessSummary,
 } from "../evaluation/results.ts";
-import { mean } from "../evaluation/statistics.ts";
 import { type Contours, contours } from "./contours.ts";
 import { figure, legend, logTicks, type Series } from "./figures.ts";
 import { columnFormat, count, meansOf, plural, significant } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import { groupsOf } from "./prose.ts";
-import { type Column, estimateCell, nameCell, table } from "./tables.ts";
+import type { Labels } from "./labels.ts";
+import { type Column, estimateCell, measureColumn, nameCell, placeOf, table } from "./tables.ts";
 
 /** What one row says of a point: where it is, and the means there. */
 interface PointRow {
-  readonly optimizer: string;
+  readonly name: string;
   readonly where: Html;
   readonly summary: SharpnessSummary;
 }
@@ -24,25 +25,32 @@ interface PointRow {
 export function equalLossBlock(
   atLoss: readonly AtLossRecord[],
   sharpness: readonly SharpnessRecord[],
+  labels: Labels,
 ): Html | string {
   if (atLoss.length === 0) return "";
-  const groups = new Map<string, PointRow[]>();
-  for (const record of atLoss) {
-    const heading = `${record.task}, training loss below ${record.below}`;
-    const rows = groups.get(heading) ?? [];
-    groups.set(heading, rows);
-    rows.push({ optimizer: record.optimizer, where: whereReached(record), summary: record.summary });
-    const { task, optimizer, maxSteps } = record;
+  const groups = groupBy(atLoss, (record) => lossHeading(record, labels));
+  const rowsOf = (record: AtLossRecord): PointRow[] => {
+    const { task, method, maxSteps, summary } = record;
+    const name = labels.method(method);
     const own = sharpness.find(
-      (other) => other.task === task && other.optimizer === optimizer && other.steps === maxSteps,
+      (other) => other.task === task && other.steps === maxSteps && isSameMethod(other.method, method),
     );
-    if (own === undefined) continue;
-    rows.push({ optimizer, where: html`after ${count(maxSteps)} steps`, summary: own.summary });
-  }
+    return [
+      { name, where: whereReached(record), summary },
+      ...(own ? [{ name, where: html`after ${count(maxSteps)} steps`, summary: own.summary }] : []),
+    ];
+  };
   const every = unique(atLoss.map((record) => String(record.every))).join(", ");
   return html`<h3>At equal training loss, beside equal steps</h3>
 <p>The loss on the examples of the measurement was looked at every ${every} steps, and sharpness measured the first time it was below the value. Means are over the seeds that got there; a run that never did within its steps has no numbers.</p>
-${pointsTable(groups)}`;
+${pointsTable(
+  [...groups].map(([heading, records]) => ({ heading, rows: records.flatMap(rowsOf) })),
+  labels,
+)}`;
+}
+
+function lossHeading({ task, below }: AtLossRecord, labels: Labels): string {
+  return `${labels.task(task)}, training loss below ${below}`;
 }
 
 function whereReached({ below, maxSteps, summary }: AtLossRecord): Html {
@@ -54,34 +62,32 @@ function whereReached({ below, maxSteps, summary }: AtLossRecord): Html {
   return html`below ${below} at ${at}<span class="note">${reached} of ${seeds} got there</span>`;
 }
 
-function pointsTable(groups: ReadonlyMap<string, readonly PointRow[]>): Html {
-  const rows = [...groups.values()].flat();
-  const radius = Math.max(0, ...rows.flatMap(({ summary }) => summary.radii.map((at) => at.radius)));
+function pointsTable(
+  groups: readonly { readonly heading: string; readonly rows: readonly PointRow[] }[],
+  labels: Labels,
+): Html {
+  const all = groups.flatMap(({ rows }) => rows);
+  const radius = Math.max(0, ...all.flatMap(({ summary }) => summary.radii.map((at) => at.radius)));
   const measures = [
-    { name: "Loss", unit: "L", read: (summary: SharpnessSummary) => summary.loss },
-    { name: "Gradient norm", unit: "‖g‖", read: (summary: SharpnessSummary) => summary.gradientNorm },
-    { name: "Top eigenvalue", unit: "λ", read: (summary: SharpnessSummary) => summary.topEigenvalue },
-    { name: "Trace", unit: "tr H", read: (summary: SharpnessSummary) => summary.trace },
+    ...(["loss", "gradientNorm", "topEigenvalue", "trace"] as const).map((name) => ({
+      ...measureColumn(name, labels),
+      read: (summary: SharpnessSummary) => summary[name],
+    })),
     {
-      name: "Curvature gap",
+      name: labels.measure("curvatureGap"),
       unit: `ρ = ${radius}`,
       read: (summary: SharpnessSummary) => summary.radii.find((at) => at.radius === radius)?.curvatureGap,
     },
-  ].filter(({ read }) => rows.some(({ summary }) => read(summary) !== undefined));
-  const formats = measures.map(({ read }) => columnFormat(meansOf(rows.map(({ summary }) => read(summary)))));
-  const columns: Column[] = [
-    { name: "Optimizer", text: true },
-    { name: "Point", text: true },
-    ...measures.map(({ name, unit }) => ({ name, unit })),
-  ];
+  ].filter(({ read }) => all.some(({ summary }) => read(summary) !== undefined));
+  const formats = measures.map(({ read }) => columnFormat(meansOf(all.map(({ summary }) => read(summary)))));
   return table(
     "At equal training loss and after equal steps. Mean, 95\u00a0% interval in brackets.",
-    columns,
-    [...groups].map(([heading, members]) => ({
+    [{ name: "Optimizer", text: true }, { name: "Point", text: true }, ...measures],
+    groups.map(({ heading, rows }) => ({
       heading,
-      rows: members.map(
-        ({ optimizer, where, summary }) =>
-          html`<tr>${nameCell(optimizer, summary)}<td>${where}</td>${measures.map(({ read }, i) =>
+      rows: rows.map(
+        ({ name, where, summary }) =>
+          html`<tr>${nameCell(name, summary)}<td>${where}</td>${measures.map(({ read }, i) =>
             estimateCell(read(summary), formats[i]!),
           )}</tr>
 `,
@@ -95,18 +101,11 @@ function pointsTable(groups: ReadonlyMap<string, readonly PointRow[]>): Html {
 export function spectrumBlocks(
   sharpness: readonly SharpnessRecord[],
   atLoss: readonly AtLossRecord[],
+  labels: Labels,
 ): (Html | string)[] {
   const points = [
-    ...sharpness.map(({ task, optimizer, steps, summary }) => ({
-      heading: `${task}, ${count(steps)} steps`,
-      optimizer,
-      summary,
-    })),
-    ...atLoss.map(({ task, optimizer, below, summary }) => ({
-      heading: `${task}, training loss below ${below}`,
-      optimizer,
-      summary,
-    })),
+    ...sharpness.map((record) => ({ ...record, heading: placeOf(record.task, record.steps, labels) })),
+    ...atLoss.map((record) => ({ ...record, heading: lossHeading(record, labels) })),
   ].filter(({ summary }) => summary.trace !== undefined || summary.largestEigenvalues !== undefined);
   return unique(points.map(({ heading }) => heading)).map((heading) => {
     const members = points.filter((point) => point.heading === heading);
@@ -130,7 +129,7 @@ export function spectrumBlocks(
     ];
     const columns: Column[] = [
       { name: "Eigenvalue", text: true },
-      ...members.map(({ optimizer }) => ({ name: optimizer })),
+      ...members.map(({ method }) => ({ name: labels.method(method) })),
     ];
     return html`<h3>Hessian spectrum: ${heading}</h3>
 ${table(`Hessian eigenvalues: ${heading}. Mean over seeds, 95\u00a0% interval in brackets.`, columns, [{ heading: "", rows }], false)}`;
@@ -145,32 +144,30 @@ function estimateAt(estimates: SharpnessSummary["largestEigenvalues"], i: number
 export function landscapeBlocks(
   sharpness: readonly SharpnessRecord[],
   series: ReadonlyMap<string, Series>,
+  labels: Labels,
 ): (Html | string)[] {
-  return groupsOf(sharpness).map((records) => {
-    const { task, steps } = records[0]!;
+  const groups = groupBy(sharpness, ({ task, steps }) => placeOf(task, steps, labels));
+  return [...groups].map(([place, records]) => {
     const of = (dimensions: 1 | 2) =>
       records
-        .map(({ optimizer, seeds }) => ({
-          optimizer,
+        .map(({ method, seeds }) => ({
+          method,
           drawn: seeds.flatMap(({ landscape }) => (landscape?.dimensions === dimensions ? [landscape] : [])),
         }))
         .filter(({ drawn }) => drawn.length > 0);
+    const seriesFor = ({ method }: { readonly method: MethodId }) => series.get(methodKey(method))!;
     const lines = figure({
       title: "Loss along a random direction",
       note: "Filter-normalized: at 1 every filter is perturbed by its own length. Mean and range over seeds.",
       xLabel: "Multiple of the direction",
-      lines: of(1).map(({ optimizer, drawn }) => ({
-        series: series.get(optimizer)!,
-        points: meanLine(drawn),
-      })),
+      lines: of(1).map((each) => ({ series: seriesFor(each), points: meanLine(each.drawn) })),
       kind: "curve",
     });
-    const planes = of(2);
-    const figures = [lines, ...planeFigures(planes.map(({ optimizer, drawn }) => [optimizer, drawn[0]!]))];
-    const drawn = figures.filter((each) => each !== undefined);
+    const planes = of(2).map(({ method, drawn }) => [labels.method(method), drawn[0]!] as const);
+    const drawn = [lines, ...planeFigures(planes)].filter((each) => each !== undefined);
     if (drawn.length === 0) return "";
-    return html`<h3>Loss landscape: ${task}, ${count(steps)} steps</h3>
-${lines === undefined ? "" : legend(of(1).map(({ optimizer }) => series.get(optimizer)!))}
+    return html`<h3>Loss landscape: ${place}</h3>
+${lines === undefined ? "" : legend(of(1).map(seriesFor))}
 <div class="figures">${drawn}</div>
 `;
   });
@@ -190,8 +187,8 @@ function planeFigures(planes: readonly (readonly [string, LandscapeRecord])[]): 
   const known = planes.flatMap(([, { losses }]) => losses.filter((loss) => loss !== null && loss > 0));
   if (known.length === 0) return [];
   const levels = logTicks(Math.min(...(known as number[])), Math.max(...(known as number[])));
-  return planes.map(([optimizer, plane]): Html | undefined => {
-    const options: Contours = { title: optimizer, levels, ...plane };
+  return planes.map(([title, plane]): Html | undefined => {
+    const options: Contours = { title, levels, ...plane };
     return contours(options);
   });
 }

@@ -1,4 +1,4 @@
-import type { Estimate } from "../evaluation/statistics.ts";
+import type { Estimate } from "../evaluation/results.ts";
 
 /** What stands for a number that is not there. */
 export const MISSING = "–";

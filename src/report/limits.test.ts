@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { paperResults } from "../../test/report/paper-fixture.ts";
+import { edgeOf, limitsOf } from "../analysis/limits.ts";
 import type { TuningRecord } from "../evaluation/results.ts";
-import { edgeOf, limitsOf } from "./limits.ts";
+import { sentenceOf } from "./catalogue.ts";
+import { labelsOf } from "./labels.ts";
 
 const results = paperResults({ sharpness: 0.5, accuracy: 0.02 });
 
 const record = (rates: readonly string[], chosen: string): TuningRecord => ({
   task: "mnist/mlp",
-  optimizer: "Adam + SAM",
+  method: { optimizer: "adam", regularizer: "sam" },
   seeds: [1000],
   candidates: rates.map((lr) => ({
     spec: `adam:lr=${lr}+sam:rho=0.05`,
@@ -34,32 +36,36 @@ describe("edgeOf", () => {
 });
 
 describe("limitsOf", () => {
-  const text = (changes: object) => limitsOf({ ...results, ...changes }).join("\n");
+  const labels = labelsOf(results);
+  const text = (changes: object) =>
+    limitsOf({ ...results, ...changes })
+      .map((limit) => sentenceOf(limit, labels))
+      .join("\n");
 
   it("names the sources that were meta-trained on once", () => {
     expect(text({})).not.toContain("one meta-training run");
     const once = results.metaTraining.filter(
-      ({ task, metaSeed }) => task !== "cifar-10/cnn" || metaSeed === 0,
+      ({ method }) => method.source !== "cifar-10/cnn" || method.metaSeed === 0,
     );
     expect(text({ metaTraining: once })).toContain(
-      "From cifar-10/cnn there is one meta-training run for each regularizer",
+      "From cifar-10/cnn (JPEG copy) there is one meta-training run for each regularizer",
     );
   });
 
   it("says where runs differ in more than what is compared", () => {
     expect(text({})).not.toMatch(/Meta-training runs on|Repetitions/);
-    const own = results.metaTraining.filter(({ task }) => task === "cifar-10/cnn");
+    const own = results.metaTraining.filter(({ method }) => method.source === "cifar-10/cnn");
     const repeated = own.map((run) => ({
       ...run,
       settings: {
-        outerSteps: 4000 - 1600 * run.metaSeed!,
-        seed: run.metaSeed!,
-        keepCheckpoints: run.metaSeed!,
+        outerSteps: 4000 - 1600 * run.method.metaSeed!,
+        seed: run.method.metaSeed!,
+        keepCheckpoints: run.method.metaSeed!,
       },
     }));
     const half = own.length / 2;
     expect(text({ metaTraining: repeated })).toContain(
-      `Repetitions of meta-training on cifar-10/cnn differ in more than the meta-seed: outerSteps is 4000 in ${half} and 2400 in ${half} of `,
+      `Repetitions of meta-training on cifar-10/cnn (JPEG copy) differ in more than the meta-seed: outerSteps is 4000 in ${half} and 2400 in ${half} of `,
     );
     const [one, ...others] = repeated;
     const metaTraining = [{ ...one!, settings: { ...one!.settings, init: "runs/plain" } }, ...others];
@@ -76,7 +82,7 @@ describe("limitsOf", () => {
       text({
         metaTraining: curves.map((losses, i) => ({
           ...run!,
-          name: `LSTM #${i}`,
+          method: { ...run!.method, metaSeed: i },
           metaValidationCurve: curve(losses),
         })),
       });
@@ -86,7 +92,7 @@ describe("limitsOf", () => {
       [9, 4, 5, 5, 3.99],
     ];
     expect(withCurves(falling!, slower!, flat!)).toContain(
-      "in 2 of 3 runs with five meta-validations or more the lowest meta-validation loss still fell by more than 1 % in the last fifth of the outer steps, most in that of LSTM #0, by 25.0 %.",
+      "in 2 of 3 runs with five meta-validations or more the lowest meta-validation loss still fell by more than 1 % in the last fifth of the outer steps, most in that of LSTM from mnist/mlp #0, by 25.0 %.",
     );
     expect(withCurves(flat!)).not.toContain("More meta-training");
     // diverged all the way to the last look; a loss that may be negative; too few looks

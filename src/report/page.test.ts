@@ -3,12 +3,14 @@ import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { hostileResults, syntheticResults } from "../../test/report/fixture.ts";
 import { formatResults, parseResults } from "../evaluation/results-file.ts";
+import { labelsOf } from "./labels.ts";
 import { renderReport } from "./page.ts";
 import { seriesOf } from "./series.ts";
 
 const results = syntheticResults({ steps: [100, 300], seeds: 3 });
 const page = renderReport(results);
 const { document } = parseHTML(page);
+const labels = labelsOf(results);
 
 /**
  * Tags and attribute names of a page, in order: what markup can do, without what it says. The words of the
@@ -56,14 +58,14 @@ describe("renderReport", () => {
 
   it("shows every optimizer's numbers with their intervals", () => {
     const rows = [...document.querySelectorAll("#results table tbody tr:not(.group)")];
-    for (const { optimizer, summary, steps } of results.evaluations.filter(
-      (record) => record.steps === 100,
-    )) {
-      const row = rows.find((candidate) => candidate.querySelector("th")?.textContent === optimizer)!;
+    for (const { method, summary, steps } of results.evaluations.filter((record) => record.steps === 100)) {
+      const row = rows.find(
+        (candidate) => candidate.querySelector("th")?.textContent === labels.method(method),
+      )!;
       expect(steps).toBe(100);
       expect(row.textContent).toContain(summary.trainLoss.mean!.toFixed(3));
       expect(row.textContent).toContain(
-        `[${(summary.testAccuracy!.low! * 100).toFixed(1)}, ${(summary.testAccuracy!.high! * 100).toFixed(1)}]`,
+        `[${(summary.metrics.accuracy!.low! * 100).toFixed(1)}, ${(summary.metrics.accuracy!.high! * 100).toFixed(1)}]`,
       );
     }
   });
@@ -160,10 +162,11 @@ describe("renderReport", () => {
         ...seed,
         trainLoss: null,
         testLoss: null,
+        metrics: {},
         curve: [],
         diverged: true,
       })),
-      summary: { seeds: 3, diverged: 3, trainLoss: none, testLoss: none, testAccuracy: none },
+      summary: { seeds: 3, diverged: 3, trainLoss: none, testLoss: none, metrics: { accuracy: none } },
     };
     const markup = renderReport({ ...results, evaluations: [lost, ...others] });
     expect(markup).toContain("3 of 3 diverged");
@@ -174,10 +177,10 @@ describe("renderReport", () => {
 
 describe("seriesOf", () => {
   it("draws learned optimizers solid and hand-designed ones dashed, each in its own colour", () => {
-    const series = [...seriesOf(results).values()];
+    const series = [...seriesOf(results, labels).values()];
     expect(series.map(({ name, dash }) => [name, dash !== undefined])).toEqual([
-      ["lstm", false],
-      ["lstm + SAM", false],
+      ["LSTM", false],
+      ["LSTM + SAM", false],
       ["Adam", true],
       ["Adam + SAM", true],
     ]);

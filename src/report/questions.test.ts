@@ -1,13 +1,17 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { paperResults } from "../../test/report/paper-fixture.ts";
+import { isSameMethod, methodKey } from "../evaluation/method-id.ts";
 import { formatResults, parseResults } from "../evaluation/results-file.ts";
-import { dataNotes, shortNote, withDataLabels } from "./datasets.ts";
+import { dataNotes } from "./datasets.ts";
 import { heatMap } from "./heatmap.ts";
+import { labelsOf, shortNote } from "./labels.ts";
 import { renderReport } from "./page.ts";
-import { seriesOf, withFewOptimizers } from "./series.ts";
+import { methodsIn, seriesOf, withFewOptimizers } from "./series.ts";
 
 const results = paperResults({ sharpness: 0.5, accuracy: 0.02 });
+const adam = { optimizer: "adam", regularizer: "none" };
+const labels = labelsOf(results);
 const page = renderReport(results);
 const { document } = parseHTML(page);
 
@@ -49,7 +53,7 @@ describe("the page of the paper's experiment", () => {
 
   it("lists no single spec for an optimizer that had several", () => {
     const twice = results.evaluations.map((record) =>
-      record.optimizer === "Adam" && record.task !== "mnist/mlp"
+      isSameMethod(record.method, adam) && record.task !== "mnist/mlp"
         ? { ...record, spec: "adam:lr=0.5" }
         : record,
     );
@@ -118,19 +122,18 @@ describe("the page of the paper's experiment", () => {
 
 describe("seriesOf", () => {
   it("colours learned optimizers by regularizer and dashes further sources", () => {
-    const series = seriesOf(results);
+    const series = seriesOf(results, labels);
     const of = (regularizer: string, source: string) =>
-      series.get(
-        results.metaTraining.find((run) => run.task === source && run.regularizer.startsWith(regularizer))!
-          .name,
-      )!;
+      series.get(methodKey({ optimizer: "lstm", regularizer, source, metaSeed: 0 }))!;
     const [home, away] = ["mnist/mlp", "cifar-10/cnn"] as const;
     expect(of("sam", home).color).toBe(of("sam", away).color);
     expect(of("sam", home).color).not.toBe(of("none", home).color);
     expect(of("sam", home).dash).toBeUndefined();
     expect(of("sam", away).dash).toBeDefined();
     expect(of("sam", away).short).toBe("SAM ← cifar-10/cnn");
-    expect(series.get("Adam + SAM")!.color).toBe(series.get("Adam")!.color);
+    expect(series.get(methodKey({ ...adam, regularizer: "sam" }))!.color).toBe(
+      series.get(methodKey(adam))!.color,
+    );
   });
 });
 
@@ -138,14 +141,14 @@ describe("withFewOptimizers", () => {
   it("leaves no optimizer out without saying so, and keeps all in the tables", () => {
     const text = document.getElementById("flatness")!.textContent;
     expect(text).toContain("The figures show");
-    for (const { optimizer } of results.sharpness) expect(text).toContain(optimizer);
+    for (const { method } of results.sharpness) expect(text).toContain(labels.method(method));
   });
 
   it("keeps what figures have room for: the first meta-seed, and hand-designed ones that were measured", () => {
-    const names = new Set(withFewOptimizers(results).evaluations.map(({ optimizer }) => optimizer));
-    expect(names.size).toBe(8);
-    expect([...names].filter((name) => name.endsWith("#1"))).toEqual([]);
-    expect(names).toContain("Adam + SAM");
+    const methods = methodsIn(withFewOptimizers(results).evaluations);
+    expect(methods.length).toBe(8);
+    expect(methods.filter(({ metaSeed }) => metaSeed === 1)).toEqual([]);
+    expect(methods).toContainEqual({ ...adam, regularizer: "sam" });
   });
 
   it("leaves few alone", () => {
@@ -154,10 +157,32 @@ describe("withFewOptimizers", () => {
   });
 });
 
-describe("withDataLabels", () => {
-  it("changes nothing without a note", () => {
+describe("labelsOf", () => {
+  const id = { optimizer: "lstm", regularizer: "sam", source: "mnist/mlp", metaSeed: 1 };
+
+  it("says of a learned optimizer where it is from, and which repetition it is, where there are several", () => {
+    expect(labels.method(id)).toBe("LSTM + SAM from mnist/mlp #1");
+    const { metaSeed: _, ...group } = id;
+    expect(labels.method(group)).toBe("LSTM + SAM from mnist/mlp");
+    const once = results.metaTraining.filter(({ method }) => method.metaSeed === 0);
+    expect(labelsOf({ ...results, metaTraining: once }).method(id)).toBe("LSTM + SAM from mnist/mlp");
+    const alone = once.filter(({ method }) => method.source === "mnist/mlp");
+    const home = results.evaluations.filter(({ task }) => task === "mnist/mlp");
+    expect(labelsOf({ ...results, metaTraining: alone, evaluations: home }).method(id)).toBe("LSTM + SAM");
+  });
+
+  it("takes what regularizers say of themselves, and the spec strings of an evaluation as they are", () => {
+    const regularizers = { mine: { label: "My own" } };
+    expect(labelsOf({ ...results, regularizers }).method({ ...adam, regularizer: "mine" })).toBe(
+      "Adam + My own",
+    );
+    const spec = { optimizer: "adam:lr=0.1", regularizer: "sam:rho=0.05" };
+    expect(labelsOf({ ...results, kind: "evaluate" }).method(spec)).toBe("adam:lr=0.1+sam:rho=0.05");
+  });
+
+  it("names tasks by themselves without a note", () => {
     const { datasets: _, ...rest } = results;
-    expect(withDataLabels(rest)).toBe(rest);
+    expect(labelsOf(rest).task("cifar-10/cnn")).toBe("cifar-10/cnn");
     expect(dataNotes(rest)).toEqual([]);
   });
 
@@ -174,9 +199,7 @@ describe("withDataLabels", () => {
   });
 
   it("labels sources that are several tasks", () => {
-    const [record] = results.metaTraining;
-    const both = { ...results, metaTraining: [{ ...record!, task: "mnist/mlp, cifar-10/cnn" }] };
-    expect(withDataLabels(both).metaTraining[0]!.task).toBe("mnist/mlp, cifar-10/cnn (JPEG copy)");
+    expect(labels.task("mnist/mlp, cifar-10/cnn")).toBe("mnist/mlp, cifar-10/cnn (JPEG copy)");
   });
 
   it("takes the label from the beginning of the note", () => {

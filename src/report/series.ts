@@ -1,76 +1,85 @@
-import { unique } from "../evaluation/group.ts";
-import { plainName } from "../evaluation/names.ts";
-import type { Results } from "../evaluation/results.ts";
+import { groupBy, unique } from "../evaluation/group.ts";
+import { groupOf, isPlain, methodKey, plainOf } from "../evaluation/method-id.ts";
+import type { MethodId, Results } from "../evaluation/results.ts";
 import type { Series } from "./figures.ts";
 import { listed, plural } from "./format.ts";
 import { cleanText, type Html, html } from "./html.ts";
+import type { Labels } from "./labels.ts";
 import { seriesColor } from "./style.ts";
 
+/** A record of one method. */
+interface Of {
+  readonly method: MethodId;
+}
+
+/** The methods of some records, each once, in order of first appearance. */
+export function methodsIn(records: readonly Of[]): MethodId[] {
+  return [...groupBy(records, ({ method }) => methodKey(method)).values()].map(([first]) => first!.method);
+}
+
 /**
- * Colour and dash of every optimizer: learned ones solid, hand-designed ones dashed. In order of first appearance, with
- * other dashes once the colours repeat; in the paper's experiment by what they are.
+ * Colour and dash of every method, by its key: learned ones solid, hand-designed ones dashed. In order of first appearance,
+ * with other dashes once the colours repeat; in the paper's experiment by what they are.
  */
-export function seriesOf(results: Results): Map<string, Series> {
-  const names = unique([
-    ...results.evaluations.map(({ optimizer }) => optimizer),
-    ...results.sharpness.map(({ optimizer }) => optimizer),
-    ...(results.sharpnessAtLoss ?? []).map(({ optimizer }) => optimizer),
-    ...results.metaTraining.map(({ name }) => name),
-  ]);
-  if (results.kind === "reproduce-paper") return paperSeries(results, names);
-  const learned = learnedNames(results);
+export function seriesOf(results: Results, labels: Labels): Map<string, Series> {
+  const { evaluations, sharpness, sharpnessAtLoss = [], metaTraining } = results;
+  const methods = methodsIn([...evaluations, ...sharpness, ...sharpnessAtLoss, ...metaTraining]);
+  if (results.kind === "reproduce-paper") return paperSeries(methods, labels);
+  const learned = learnedKeys(results);
   const dashes = { learned: [undefined, "12 3"], other: ["6 3.5", "2 3"] } as const;
   return new Map(
-    names.map((name, i) => {
-      const dash = dashes[learned.has(name) ? "learned" : "other"][(i >> 3) % 2];
-      return [name, { name: oneLine(name), color: seriesColor(i), ...(dash !== undefined && { dash }) }];
+    methods.map((method, i) => {
+      const key = methodKey(method);
+      const dash = dashes[learned.has(key) ? "learned" : "other"][(i >> 3) % 2];
+      const name = oneLine(labels.method(method));
+      return [key, { name, color: seriesColor(i), ...(dash !== undefined && { dash }) }];
     }),
   );
 }
 
 /** Colours are regularizers, long dashes further sources; hand-designed optimizers take the colours that are left. */
-function paperSeries({ metaTraining }: Results, names: readonly string[]): Map<string, Series> {
-  const runs = new Map(metaTraining.map((run) => [run.name, run]));
-  const regularizers = unique(metaTraining.map(({ regularizer }) => regularizer));
-  const sources = unique(metaTraining.map(({ task }) => task));
-  const bases = unique(names.filter((name) => !runs.has(name)).map(plainName));
+function paperSeries(methods: readonly MethodId[], labels: Labels): Map<string, Series> {
+  const learned = methods.filter(({ source }) => source !== undefined);
+  const regularizers = unique(learned.map(({ regularizer }) => regularizer));
+  const sources = unique(learned.map(({ source }) => source));
+  const bases = unique(
+    methods.filter(({ source }) => source === undefined).map(({ optimizer }) => optimizer),
+  );
   return new Map(
-    names.map((name): [string, Series] => {
-      const run = runs.get(name);
-      if (run === undefined) {
-        const color = seriesColor(regularizers.length + bases.indexOf(plainName(name)));
-        return [name, { name: oneLine(name), color, dash: name === plainName(name) ? "6 3.5" : "2 3" }];
+    methods.map((method): [string, Series] => {
+      const { optimizer, regularizer, source } = method;
+      const name = oneLine(labels.method(method));
+      if (source === undefined) {
+        const color = seriesColor(regularizers.length + bases.indexOf(optimizer));
+        return [methodKey(method), { name, color, dash: isPlain(method) ? "6 3.5" : "2 3" }];
       }
-      const source = sources.indexOf(run.task);
-      const color = seriesColor(regularizers.indexOf(run.regularizer));
+      const place = sources.indexOf(source);
       return [
-        name,
+        methodKey(method),
         {
-          name: oneLine(name),
-          short: oneLine(`${regularizerName(run.regularizer)} ← ${run.task}`),
-          color,
-          ...(source > 0 && { dash: source === 1 ? "14 3" : "14 3 3 3" }),
+          name,
+          short: oneLine(`${labels.regularizer(regularizer)} ← ${source}`),
+          color: seriesColor(regularizers.indexOf(regularizer)),
+          ...(place > 0 && { dash: place === 1 ? "14 3" : "14 3 3 3" }),
         },
       ];
     }),
   );
 }
 
-/** `plain`, `SAM`: what a regularizer in the meta-objective is called, by its name or spec. */
-export function regularizerName(spec: string): string {
-  return spec === "none" ? "plain" : spec.split(":")[0]!.toUpperCase();
-}
-
 /** Series within one source: named by regularizer and meta-seed, further meta-seeds dashed. */
-export function seriesWithin(runs: Results["metaTraining"], all: ReadonlyMap<string, Series>): Series[] {
-  const seeds = unique(runs.map(({ metaSeed }) => metaSeed));
-  return runs.map(({ name, regularizer, metaSeed }) => {
-    const { color } = all.get(name)!;
-    const place = seeds.indexOf(metaSeed);
-    const number = seeds.length === 1 ? "" : ` #${metaSeed ?? 0}`;
+export function seriesWithin(
+  runs: readonly Of[],
+  all: ReadonlyMap<string, Series>,
+  labels: Labels,
+): Series[] {
+  const seeds = unique(runs.map(({ method }) => method.metaSeed));
+  return runs.map(({ method }) => {
+    const place = seeds.indexOf(method.metaSeed);
+    const number = seeds.length === 1 ? "" : ` #${method.metaSeed ?? 0}`;
     return {
-      name: `${regularizerName(regularizer)}${number}`,
-      color,
+      name: `${labels.regularizer(method.regularizer)}${number}`,
+      color: all.get(methodKey(method))!.color,
       ...(place > 0 && { dash: place === 1 ? "6 3.5" : "2 3" }),
     };
   });
@@ -79,11 +88,9 @@ export function seriesWithin(runs: Results["metaTraining"], all: ReadonlyMap<str
 /** More optimizers than this cannot be told apart in one figure, unless colours say what they are. */
 const MOST_SERIES = 8;
 
-function learnedNames({ metaTraining, evaluations }: Results): Set<string> {
-  return new Set([
-    ...metaTraining.map(({ name }) => name),
-    ...evaluations.filter(({ group }) => group === "learned").map(({ optimizer }) => optimizer),
-  ]);
+function learnedKeys({ metaTraining, evaluations }: Results): Set<string> {
+  const learned = [...metaTraining, ...evaluations.filter(({ group }) => group === "learned")];
+  return new Set(learned.map(({ method }) => methodKey(method)));
 }
 
 /**
@@ -92,25 +99,22 @@ function learnedNames({ metaTraining, evaluations }: Results): Set<string> {
  */
 export function withFewOptimizers(results: Results): Results {
   const { evaluations, sharpness, sharpnessAtLoss, metaTraining } = results;
-  const names = unique([...evaluations, ...sharpness].map(({ optimizer }) => optimizer));
-  if (names.length <= MOST_SERIES) return results;
-  const learned = learnedNames(results);
+  const keys = methodsIn([...evaluations, ...sharpness]).map(methodKey);
+  if (keys.length <= MOST_SERIES) return results;
+  const learned = learnedKeys(results);
+  const groups = groupBy(metaTraining, ({ method }) => methodKey(groupOf(method)));
   const repeated = new Set(
-    metaTraining.flatMap(({ name, task, regularizer }) =>
-      metaTraining.find((other) => other.task === task && other.regularizer === regularizer)!.name === name
-        ? []
-        : [name],
-    ),
+    [...groups.values()].flatMap(([_, ...others]) => others.map(({ method }) => methodKey(method))),
   );
-  const measured = new Set(sharpness.map(({ optimizer }) => optimizer));
+  const measured = new Set(sharpness.map(({ method }) => methodKey(method)));
   const most = results.kind === "reproduce-paper" ? MOST_SERIES + 2 : MOST_SERIES;
-  const hand = names
-    .filter((name) => !learned.has(name) && (measured.size === 0 || measured.has(name)))
+  const hand = keys
+    .filter((key) => !learned.has(key) && (measured.size === 0 || measured.has(key)))
     .slice(0, MOST_SERIES / 2);
-  const first = names.filter((name) => learned.has(name) && !repeated.has(name)).slice(0, most - hand.length);
+  const first = keys.filter((key) => learned.has(key) && !repeated.has(key)).slice(0, most - hand.length);
   const shown = new Set([...first, ...hand]);
-  const kept = <R extends { readonly optimizer: string }>(records: readonly R[]): R[] =>
-    records.filter(({ optimizer }) => shown.has(optimizer));
+  const kept = <R extends Of>(records: readonly R[]): R[] =>
+    records.filter(({ method }) => shown.has(methodKey(method)));
   return {
     ...results,
     evaluations: kept(evaluations),
@@ -120,14 +124,16 @@ export function withFewOptimizers(results: Results): Results {
 }
 
 /** Says which optimizers figures show, where there were too many. */
-export function shownNote(
-  all: readonly { readonly optimizer: string }[],
-  shown: readonly { readonly optimizer: string }[],
-): Html | string {
-  const names = unique(shown.map(({ optimizer }) => optimizer));
-  const left = unique(all.map(({ optimizer }) => optimizer)).length - names.length;
+export function shownNote(all: readonly Of[], shown: readonly Of[], labels: Labels): Html | string {
+  const names = methodsIn(shown).map(labels.method);
+  const left = methodsIn(all).length - names.length;
   if (left === 0 || names.length === 0) return "";
   return html`<p>The figures show ${listed(names)}; the tables have the numbers of the other ${plural(left, "optimizer").replace(/^one /, "")} too.</p>`;
+}
+
+/** The family of a method in the figure of prices: its optimizer, and its source if it has one. */
+export function familyOf(method: MethodId): MethodId {
+  return groupOf(plainOf(method));
 }
 
 /** A figure would set a second line of a name below the first. */

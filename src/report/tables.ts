@@ -1,15 +1,14 @@
-import { unique } from "../evaluation/group.ts";
+import { groupBy, unique } from "../evaluation/group.ts";
 import {
   type Comparison,
+  type Estimate,
   type EvaluationRecord,
-  type Json,
   type MetaTrainingRecord,
+  type MetricRecord,
   RADIUS_MEASURES,
-  type RadiusMeasure,
-  type Settings,
   type SharpnessRecord,
 } from "../evaluation/results.ts";
-import type { Estimate } from "../evaluation/statistics.ts";
+import type { Json } from "../evaluation/table.ts";
 import {
   columnFormat,
   count,
@@ -18,31 +17,13 @@ import {
   fixed,
   MISSING,
   meansOf,
-  percent,
   pValue,
   signed,
   significant,
 } from "./format.ts";
 import { type Html, html } from "./html.ts";
-
-/** What measures are called on the page. */
-export const MEASURE_NAMES: Readonly<Record<RadiusMeasure, string>> = {
-  maxLoss: "Maximum loss",
-  surrogateGap: "Surrogate gap",
-  oneStepGap: "One-step gap",
-  maxGradientNorm: "Maximum gradient norm",
-  curvatureGap: "Curvature gap",
-};
-
-const COMPARED: Readonly<Record<string, string>> = {
-  trainLoss: "Training loss",
-  testLoss: "Test loss",
-  testAccuracy: "Test accuracy, points",
-  topEigenvalue: "Top eigenvalue λ",
-  trace: "Hessian trace",
-  gradientNorm: "Gradient norm",
-  ...MEASURE_NAMES,
-};
+import type { Labels } from "./labels.ts";
+import { measureWords } from "./words.ts";
 
 /** A group of rows under a heading of its own. */
 export interface Group {
@@ -108,13 +89,16 @@ export function nameCell(name: string, summary?: { seeds: number; diverged: numb
 }
 
 /** `task, 100 steps` groups in order of first appearance. */
-function grouped<R extends { task: string; steps: number }>(records: readonly R[]): Map<string, R[]> {
-  const groups = new Map<string, R[]>();
-  for (const record of records) {
-    const heading = `${record.task}, ${count(record.steps)} steps`;
-    groups.set(heading, [...(groups.get(heading) ?? []), record]);
-  }
-  return groups;
+function grouped<R extends { readonly task: string; readonly steps: number }>(
+  records: readonly R[],
+  labels: Labels,
+): Map<string, R[]> {
+  return groupBy(records, ({ task, steps }) => placeOf(task, steps, labels));
+}
+
+/** `mnist/mlp, 100 steps`. */
+export function placeOf(task: string, steps: number, labels: Labels): string {
+  return `${labels.task(task)}, ${count(steps)} steps`;
 }
 
 function bestOf(estimates: readonly (Estimate | undefined)[], direction: 1 | -1): Estimate | undefined {
@@ -123,39 +107,47 @@ function bestOf(estimates: readonly (Estimate | undefined)[], direction: 1 | -1)
   return ranked.reduce((best, other) => (direction * (other!.mean! - best!.mean!) > 0 ? other : best));
 }
 
-/** Optimizer × training loss, test loss, test accuracy and price. */
-export function resultsTable(records: readonly EvaluationRecord[]): Html {
+/** Optimizer × training loss, test loss, metrics and price. */
+export function resultsTable(
+  records: readonly EvaluationRecord[],
+  metrics: readonly MetricRecord[],
+  labels: Labels,
+): Html {
   const loss = columnFormat(meansOf(records.flatMap(({ summary }) => [summary.trainLoss, summary.testLoss])));
-  const classified = records.some(({ summary }) => summary.testAccuracy !== undefined);
+  const measured = metrics.filter(({ name }) => records.some(({ summary }) => name in summary.metrics));
+  const quantities = [
+    {
+      name: "Training loss",
+      better: "lower",
+      format: loss,
+      read: (r: EvaluationRecord) => r.summary.trainLoss,
+    },
+    { name: "Test loss", better: "lower", format: loss, read: (r: EvaluationRecord) => r.summary.testLoss },
+    ...measured.map(({ name, better, format }) => ({
+      name: labels.measure(name),
+      better,
+      format: labels.value(name),
+      ...(format === "percent" && { unit: "%" }),
+      read: (r: EvaluationRecord) => r.summary.metrics[name],
+    })),
+  ];
   const columns: Column[] = [
     { name: "Optimizer", text: true },
-    { name: "Training loss" },
-    { name: "Test loss" },
-    ...(classified ? [{ name: "Test accuracy", unit: "%" }] : []),
+    ...quantities,
     { name: "Gradients", unit: "per step" },
   ];
-  const groups = [...grouped(records)].map(([heading, members]) => {
-    const bestTrain = bestOf(
-      members.map(({ summary }) => summary.trainLoss),
-      -1,
-    );
-    const bestTest = bestOf(
-      members.map(({ summary }) => summary.testLoss),
-      -1,
-    );
-    const bestAccuracy = bestOf(
-      members.map(({ summary }) => summary.testAccuracy),
-      1,
+  const groups = [...grouped(records, labels)].map(([heading, members]) => {
+    const best = quantities.map(({ read, better }) =>
+      bestOf(members.map(read), better === "higher" ? 1 : -1),
     );
     const rows = members.map(
-      ({ optimizer, summary, gradientsPerStep }) =>
-        html`<tr>${nameCell(optimizer, summary)}${estimateCell(
-          summary.trainLoss,
-          loss,
-          summary.trainLoss === bestTrain,
-        )}${estimateCell(summary.testLoss, loss, summary.testLoss === bestTest)}${
-          classified ? estimateCell(summary.testAccuracy, percent, summary.testAccuracy === bestAccuracy) : ""
-        }<td class="num">${significant(gradientsPerStep).replace(/\.?0+$/, "")}</td></tr>
+      (record) =>
+        html`<tr>${nameCell(labels.method(record.method), record.summary)}${quantities.map(
+          ({ read, format }, i) => {
+            const estimate = read(record);
+            return estimateCell(estimate, format, estimate !== undefined && estimate === best[i]);
+          },
+        )}<td class="num">${significant(record.gradientsPerStep).replace(/\.?0+$/, "")}</td></tr>
 `,
     );
     return { heading, rows };
@@ -169,7 +161,7 @@ export function resultsTable(records: readonly EvaluationRecord[]): Html {
 }
 
 /** Paired differences between optimizers with their tests. */
-export function comparisonTable(comparisons: readonly Comparison[]): Html {
+export function comparisonTable(comparisons: readonly Comparison[], labels: Labels): Html {
   const repeated = comparisons.some(({ repetitions }) => repetitions !== undefined);
   const columns: Column[] = [
     { name: "Measure", text: true },
@@ -180,15 +172,17 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
     { name: "Pairs" },
     ...(repeated ? [{ name: "Agree" }] : []),
   ];
-  const groups = new Map<string, Html[]>();
-  for (const comparison of comparisons) {
-    const { task, steps, candidate, baseline, measure, radius, below, meanDifference, low, high } =
-      comparison;
-    const place = below === undefined ? `${count(steps)} steps` : `training loss below ${below}`;
-    const heading = `${candidate} minus ${baseline}: ${task}, ${place}`;
-    const format = signed(differenceFormat(comparison));
+  const groups = groupBy(comparisons, ({ task, steps, candidate, baseline, below }) => {
+    const pair = `${labels.method(candidate)} minus ${labels.method(baseline)}`;
+    return below === undefined
+      ? `${pair}: ${placeOf(task, steps, labels)}`
+      : `${pair}: ${labels.task(task)}, training loss below ${below}`;
+  });
+  const rowOf = (comparison: Comparison): Html => {
+    const { measure, radius, scale, meanDifference, low, high } = comparison;
+    const format = signed(labels.difference(measure, scale));
     const interval = low === null ? "" : html`<span class="ci">[${format(low)}, ${format(high)}]</span>`;
-    const row = html`<tr><th scope="row">${measureName(measure)}${
+    return html`<tr><th scope="row">${labels.measure(measure)}${labels.unit(measure) === "" ? "" : `,${labels.unit(measure)}`}${
       radius === undefined ? "" : html`<span class="note">radius ${String(radius)}</span>`
     }</th><td class="num">${format(meanDifference)}${interval}</td><td class="num">${signed(fixed(2))(
       comparison.effectSize,
@@ -198,34 +192,22 @@ export function comparisonTable(comparisons: readonly Comparison[]): Html {
       repeated ? html`<td class="num">${agreementOf(comparison)}</td>` : ""
     }</tr>
 `;
-    groups.set(heading, [...(groups.get(heading) ?? []), row]);
-  }
+  };
   return table(
     "Mean difference over shared seeds with its 95\u00a0% interval, and the paired t-test. Differences in percent are ratios, tested by their logarithms.",
     columns,
-    [...groups].map(([heading, rows]) => ({ heading, rows })),
+    [...groups].map(([heading, members]) => ({ heading, rows: members.map(rowOf) })),
     true,
   );
 }
 
-/** A difference in points, in percent of the baseline, or in the measure's own unit. */
-export function differenceFormat({ measure, scale }: Comparison): Format {
-  if (measure === "testAccuracy") return percent;
-  return scale === "share" ? (value) => `${percent(value)}\u00a0%` : significant;
-}
-
-function agreementOf({ agreeing, repetitions, source }: Comparison): string {
+function agreementOf({ agreeing, repetitions, candidate }: Comparison): string {
   if (repetitions !== undefined) return `${agreeing} of ${repetitions}`;
-  return source === undefined ? MISSING : "1 run";
-}
-
-/** The name of a compared measure in words. */
-export function measureName(measure: string): string {
-  return COMPARED[measure] ?? measure;
+  return candidate.source === undefined ? MISSING : "1 run";
 }
 
 /** What meta-training cost and which checkpoint it kept. */
-export function metaTrainingTable(records: readonly MetaTrainingRecord[]): Html {
+export function metaTrainingTable(records: readonly MetaTrainingRecord[], labels: Labels): Html {
   const columns: Column[] = [
     { name: "Learned optimizer", text: true },
     { name: "Regularizer", text: true },
@@ -238,7 +220,7 @@ export function metaTrainingTable(records: readonly MetaTrainingRecord[]): Html 
   ];
   const rows = records.map((record) => {
     const kept = record.metaValidationCurve.find((point) => point.outerStep === record.bestOuterStep);
-    return html`<tr>${nameCell(record.name)}<td><span class="mono">${record.regularizer}</span></td><td class="num">${count(
+    return html`<tr>${nameCell(labels.method(record.method))}<td><span class="mono">${record.regularizer}</span></td><td class="num">${count(
       record.outerSteps,
     )}</td><td class="num">${count(record.bestOuterStep)}</td><td class="num">${significant(
       kept?.loss,
@@ -251,64 +233,53 @@ export function metaTrainingTable(records: readonly MetaTrainingRecord[]): Html 
 }
 
 /** Loss, gradient norm and top eigenvalue at the points reached. */
-export function pointTable(records: readonly SharpnessRecord[]): Html {
-  const measures = [
-    { key: "loss", name: "Loss", unit: "L" },
-    { key: "gradientNorm", name: "Gradient norm", unit: "‖g‖" },
-    { key: "topEigenvalue", name: "Top Hessian eigenvalue", unit: "λ" },
-  ] as const;
-  const formats = measures.map(({ key }) =>
-    columnFormat(meansOf(records.map(({ summary }) => summary[key]))),
-  );
-  const groups = [...grouped(records)].map(([heading, members]) => ({
+export function pointTable(records: readonly SharpnessRecord[], labels: Labels): Html {
+  const measures = ["loss", "gradientNorm", "topEigenvalue"] as const;
+  const formats = measures.map((name) => columnFormat(meansOf(records.map(({ summary }) => summary[name]))));
+  const groups = [...grouped(records, labels)].map(([heading, members]) => ({
     heading,
     rows: members.map(
-      ({ optimizer, summary }) =>
-        html`<tr>${nameCell(optimizer, summary)}${measures.map(({ key }, i) =>
-          estimateCell(summary[key], formats[i]!),
+      ({ method, summary }) =>
+        html`<tr>${nameCell(labels.method(method), summary)}${measures.map((name, i) =>
+          estimateCell(summary[name], formats[i]!),
         )}</tr>
 `,
     ),
   }));
   return table(
     "At the point reached. Mean over seeds, 95\u00a0% interval in brackets.",
-    [{ name: "Optimizer", text: true }, ...measures.map(({ name, unit }) => ({ name, unit }))],
+    [{ name: "Optimizer", text: true }, ...measures.map((name) => measureColumn(name, labels))],
     groups,
     true,
   );
 }
 
+/** A column of a measure: its name, and its symbol below. */
+export function measureColumn(name: string, labels: Labels): Column {
+  const { unit } = measureWords(name) ?? {};
+  return { name: labels.measure(name), ...(unit !== undefined && { unit }) };
+}
+
 /** Every measure in the balls around the points one group of optimizers reached, by radius. */
-export function radiusTable(records: readonly SharpnessRecord[], heading: string): Html {
+export function radiusTable(records: readonly SharpnessRecord[], heading: string, labels: Labels): Html {
   const radii = unique(records.flatMap(({ summary }) => summary.radii.map((at) => at.radius)));
-  const units: Readonly<Record<RadiusMeasure, string>> = {
-    maxLoss: "max L",
-    surrogateGap: "max L − L",
-    oneStepGap: "along g",
-    maxGradientNorm: "max ‖g‖",
-    curvatureGap: "gap − ρ‖g‖",
-  };
   const groups = radii.map((radius) => {
     const at = records.map(({ summary }) => summary.radii.find((entry) => entry.radius === radius));
     const formats = RADIUS_MEASURES.map((measure) =>
       columnFormat(meansOf(at.map((entry) => entry?.[measure]))),
     );
     const rows = records.map(
-      ({ optimizer }, i) =>
-        html`<tr>${nameCell(optimizer)}${RADIUS_MEASURES.map((measure, j) =>
+      ({ method }, i) =>
+        html`<tr>${nameCell(labels.method(method))}${RADIUS_MEASURES.map((measure, j) =>
           estimateCell(at[i]?.[measure], formats[j]!),
         )}</tr>
 `,
     );
     return { heading: `Radius ρ = ${radius}`, rows };
   });
-  const columns: Column[] = [
-    { name: "Optimizer", text: true },
-    ...RADIUS_MEASURES.map((measure) => ({ name: MEASURE_NAMES[measure], unit: units[measure] })),
-  ];
   return table(
     `Inside a ball of radius ρ: ${heading}. Mean over seeds, 95\u00a0% interval.`,
-    columns,
+    [{ name: "Optimizer", text: true }, ...RADIUS_MEASURES.map((measure) => measureColumn(measure, labels))],
     groups,
     true,
   );
@@ -317,7 +288,7 @@ export function radiusTable(records: readonly SharpnessRecord[], heading: string
 /** Settings side by side: one column for each named set, nested names joined by dots. */
 export function settingsTable(
   caption: string,
-  sets: readonly { readonly name: string; readonly settings: Settings }[],
+  sets: readonly { readonly name: string; readonly settings: Readonly<Record<string, Json>> }[],
   first = "Setting",
 ): Html {
   const flat = sets.map(({ settings }) => new Map(flatten(settings)));

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { paperResults } from "../../test/report/paper-fixture.ts";
-import type { Comparison, Results } from "../evaluation/results.ts";
-import { jointOutcome, outcomeOf, tallyOf, type Verdict, verdictsOf } from "./verdicts.ts";
+import { type Verdict, verdictsOf } from "../analysis/verdicts.ts";
+import { isHome, methodKey } from "../evaluation/method-id.ts";
+import type { Results } from "../evaluation/results.ts";
+import { ruleOf, sentenceOf } from "./catalogue.ts";
+import { labelsOf } from "./labels.ts";
 
 const flatter = paperResults({ sharpness: 0.5, accuracy: 0.02 });
 const sharper = paperResults({ sharpness: 1.5, accuracy: -0.05 });
@@ -13,6 +16,11 @@ function outcomes(results: Results): Record<string, string> {
 
 function find(results: Results, id: Verdict["id"]): Verdict {
   return verdictsOf(results).find((verdict) => verdict.id === id)!;
+}
+
+function sentences(results: Results, id: Verdict["id"]): string[] {
+  const labels = labelsOf(results);
+  return find(results, id).facts.map((fact) => sentenceOf(fact, labels));
 }
 
 describe("verdictsOf", () => {
@@ -33,30 +41,27 @@ describe("verdictsOf", () => {
       // one gradient a step it is, but accuracy is given up for it
       cost: "not reproduced",
     });
-    expect(find(sharper, "learned").found.join(" ")).toMatch(/significantly higher in [1-9]/);
+    expect(sentences(sharper, "learned").join(" ")).toMatch(/significantly higher in [1-9]/);
   });
 
   it("does not take noise for an effect", () => {
     for (const id of ["learned", "transfer", "radius"] as const) {
-      expect(find(same, id).outcome).toBe("not reproduced");
+      expect(find(same, id).outcome).toBe("undecided");
     }
   });
 
   it("finds the claim partly reproduced where it holds after equal steps but not at equal training loss", () => {
     const mixed = paperResults({ sharpness: 0.5, sharpnessAtLoss: 1, accuracy: 0.02 });
     expect(find(mixed, "learned").outcome).toBe("partly reproduced");
-    expect(find(mixed, "learned").found.join(" ")).toContain(
-      "At equal training loss, significantly lower in 0",
+    expect(sentences(mixed, "learned").join(" ")).toContain(
+      "At equal training loss: significantly lower in 0",
     );
   });
 
   it("never finds flatness fully reproduced where nothing was compared at equal training loss", () => {
-    const { outcome, found } = find(
-      paperResults({ sharpness: 0.5, accuracy: 0.02 }, { atLoss: false }),
-      "learned",
-    );
-    expect(outcome).toBe("partly reproduced");
-    expect(found.join(" ")).toContain("may only mean “less trained”");
+    const unequal = paperResults({ sharpness: 0.5, accuracy: 0.02 }, { atLoss: false });
+    expect(find(unequal, "learned").outcome).toBe("partly reproduced");
+    expect(sentences(unequal, "learned").join(" ")).toContain("may only mean “less trained”");
   });
 
   it("says that nothing was tested where nothing was", () => {
@@ -66,24 +71,34 @@ describe("verdictsOf", () => {
   });
 
   it("tells what was counted, regularizer by regularizer", () => {
-    const text = find(flatter, "learned").found.join("\n");
+    const text = sentences(flatter, "learned").join("\n");
     // 2 sources × 2 radii
     expect(text).toMatch(/SAM, maximum loss .* lower in 4 of 4/);
     expect(text).toMatch(/GAM, maximum gradient norm .* lower in 4 of 4/);
     expect(text).toContain(
-      "As a control, the top eigenvalue with an explicit regularizer on Adam: significantly lower in 2 of 2",
+      "As a control, the top eigenvalue with an explicit regularizer on the same optimizer: significantly lower in 2 of 2",
     );
   });
 
   it("tells what a step and meta-training cost", () => {
-    const text = find(flatter, "cost").found.join("\n");
+    const text = sentences(flatter, "cost").join("\n");
     expect(text).toContain(
       "A step of a learned optimizer takes 1 gradient, one with an explicit regularizer 2.",
     );
-    expect(text).toContain("test accuracy is no worse");
+    expect(text).toContain("test accuracy is significantly no worse by 1 point in");
     expect(text).not.toContain("as its authors released it");
     expect(text).toContain("0.500 times as long");
     expect(text.replace(/\u202f/g, "")).toContain("48000 gradients in 12 runs");
+  });
+});
+
+describe("ruleOf", () => {
+  it("says by which rule a verdict was decided, whatever it is", () => {
+    for (const results of [flatter, sharper, same]) {
+      for (const verdict of verdictsOf(results)) {
+        expect(ruleOf(verdict)).toMatch(new RegExp(`^${verdict.outcome}: .*(test|tests).*\\. (Parts|For): `));
+      }
+    }
   });
 });
 
@@ -91,22 +106,24 @@ describe("what is left open", () => {
   it("is told where too few runs got to the equal training loss for a test", () => {
     let dropped = 0;
     const comparisons = flatter.comparisons.map((test) => {
-      const own = test.below !== undefined && test.measure === "maxLoss" && test.task === test.source;
+      const own = test.below !== undefined && test.measure === "maxLoss" && isHome(test.candidate, test.task);
       if (!own || dropped++ > 0) return test;
       return { ...test, pairs: 1, p: null, pHolm: null };
     });
     const at = (results: Results) =>
-      find(results, "learned").found.find((text) => text.startsWith("At equal"));
+      sentences(results, "learned").find((text) => text.startsWith("At equal"));
     expect(at(flatter)).not.toContain("too few runs");
     expect(at({ ...flatter, comparisons })).toContain("(in 1 more too few runs got there)");
   });
 
   it("is told where what is flatter or sharper is not equally trained", () => {
     const told = (results: Results, id: "learned" | "transfer" | "radius") =>
-      find(results, id).found.find((text) => text.includes("the training loss differs significantly too"));
+      sentences(results, id).find((text) => text.includes("the training loss differs significantly too"));
     const trained = new Set(
-      flatter.comparisons.flatMap(({ measure, candidate, task, source }) =>
-        measure === "trainLoss" && task === source ? [candidate] : [],
+      flatter.comparisons.flatMap(({ measure, candidate, baseline, task }) =>
+        measure === "trainLoss" && isHome(candidate, task) && baseline.source !== undefined
+          ? [methodKey(candidate)]
+          : [],
       ),
     );
     const own = new Set([...trained].slice(0, 1));
@@ -114,7 +131,7 @@ describe("what is left open", () => {
       ...results,
       comparisons: results.comparisons.map((test) => {
         if (test.measure !== "trainLoss" || test.below !== undefined) return test;
-        const differs = candidates.has(test.candidate) && test.task === test.source;
+        const differs = candidates.has(methodKey(test.candidate)) && isHome(test.candidate, test.task);
         return { ...test, pHolm: differs ? 1e-6 : 1, ...(differs && { agreeing: test.repetitions! }) };
       }),
     });
@@ -136,7 +153,7 @@ describe("what is left open", () => {
 
   it("is told where an accuracy is significantly lower, but by less than a point", () => {
     const comparisons = flatter.comparisons.map((test) =>
-      test.measure === "testAccuracy" && test.baseline === "Adam + SAM"
+      test.measure === "accuracy" && test.candidate.source !== undefined && test.baseline.source === undefined
         ? {
             ...test,
             meanDifference: -0.006,
@@ -149,66 +166,8 @@ describe("what is left open", () => {
           }
         : test,
     );
-    expect(find({ ...flatter, comparisons }, "cost").found.join(" ")).toMatch(
-      /no worse .* in (\d+) of \1 \(in \1 of them significantly lower, by less than a point\), significantly lower in 0 of the others/,
+    expect(sentences({ ...flatter, comparisons }, "cost").join(" ")).toMatch(
+      /no worse by 1 point in (\d+) of \1 \(in \1 of them significantly lower, by less\), significantly lower in 0 of the others/,
     );
-  });
-});
-
-describe("tallyOf", () => {
-  const test: Comparison = {
-    task: "t",
-    steps: 1,
-    measure: "maxLoss",
-    candidate: "a",
-    baseline: "b",
-    pairs: 8,
-    meanDifference: -1,
-    low: -2,
-    high: -0.5,
-    t: -5,
-    p: 0.001,
-    pHolm: 0.01,
-    effectSize: -2,
-  };
-
-  it("counts a difference by its corrected p and its direction", () => {
-    const tests = [
-      test,
-      { ...test, meanDifference: 1 },
-      { ...test, pHolm: 0.06 },
-      { ...test, p: null, pHolm: null },
-    ];
-    expect(tallyOf(tests, "lower")).toEqual({ support: 1, against: 1, undecided: 1 });
-    expect(tallyOf(tests.slice(0, 1), "higher")).toEqual({ support: 0, against: 1, undecided: 0 });
-  });
-
-  it("decides nothing where repetitions disagree", () => {
-    const split = { ...test, repetitions: 2, agreeing: 1 };
-    expect(tallyOf([split], "lower")).toEqual({ support: 0, against: 0, undecided: 1 });
-    expect(tallyOf([{ ...split, agreeing: 2 }], "lower").support).toBe(1);
-  });
-});
-
-describe("outcomeOf", () => {
-  it.each([
-    [{ support: 3, against: 0, undecided: 2 }, "reproduced"],
-    [{ support: 2, against: 0, undecided: 2 }, "partly reproduced"],
-    [{ support: 3, against: 1, undecided: 0 }, "partly reproduced"],
-    [{ support: 1, against: 1, undecided: 0 }, "not reproduced"],
-    [{ support: 0, against: 0, undecided: 4 }, "not reproduced"],
-    [{ support: 0, against: 0, undecided: 0 }, "not tested"],
-  ] as const)("of %o is %s", (tally, outcome) => {
-    expect(outcomeOf(tally)).toBe(outcome);
-  });
-});
-
-describe("jointOutcome", () => {
-  it("needs every tested part", () => {
-    expect(jointOutcome(["reproduced", "not tested"])).toBe("reproduced");
-    expect(jointOutcome(["reproduced", "not reproduced"])).toBe("partly reproduced");
-    expect(jointOutcome(["not reproduced", "not reproduced"])).toBe("not reproduced");
-    expect(jointOutcome(["partly reproduced", "reproduced"])).toBe("partly reproduced");
-    expect(jointOutcome([])).toBe("not tested");
   });
 });

@@ -1,7 +1,7 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import type { Job } from "../evaluation/jobs.ts";
 import { SHARPNESS_EXAMPLES_SEED } from "../evaluation/jobs.ts";
-import type { StageEstimate } from "../evaluation/results.ts";
+import type { MethodId, StageEstimate } from "../evaluation/results.ts";
 import { tuningJobs } from "../evaluation/tuning.ts";
 import { openArena } from "../kernels/module.ts";
 import { loadArchitecture } from "../learned/load.ts";
@@ -11,7 +11,6 @@ import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { initialState } from "../meta/outer-loop.ts";
 import { buildSchedule } from "../meta/schedules/registry.ts";
 import { openExecutor } from "../meta/threads.ts";
-import { parseMethod } from "../optimizers/method.ts";
 import { key } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
@@ -93,13 +92,20 @@ export function estimateStages(plan: Plan, rates: Rates, threads: number): Stage
   const learned = plan.metaRuns.length + plan.adopted.length;
   const final = evaluationJobs(
     plan,
-    Array.from({ length: learned }, (_, i) => ({ name: String(i), spec: `learned:${i}` })),
+    Array.from({ length: learned }, (_, metaSeed) => ({
+      method: { optimizer: "learned", regularizer: "none", metaSeed },
+      spec: `learned:${metaSeed}`,
+    })),
     [],
   );
   const sum = (seconds: readonly number[]): number => seconds.reduce((a, b) => a + b, 0);
   const ofRuns = (configs: readonly MetaConfig[]) =>
     sum(configs.map((config) => metaRunSeconds(config, rates, threads)));
-  const ofJobs = (jobs: readonly Job[]) => sum(jobs.map((job) => jobSeconds(job, rates, plan))) / threads;
+  const hand = new Map(
+    plan.baselines.flatMap(({ method, candidates }) => candidates.map((spec) => [spec, method] as const)),
+  );
+  const ofJobs = (jobs: readonly Job[]) =>
+    sum(jobs.map((job) => jobSeconds(job, rates, plan, hand.get(job.spec)))) / threads;
   const all: StageEstimate[] = [
     { stage: "search", work: `${search.length} short meta-training runs`, seconds: ofRuns(search) },
     { stage: "meta-train", work: `${metaRuns.length} runs`, seconds: ofRuns(metaRuns) },
@@ -128,11 +134,18 @@ function metaRunSeconds(config: MetaConfig, rates: Rates, threads: number): numb
   );
 }
 
-function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates, plan: Plan): number {
+/** @param hand the method of a hand-designed optimizer; every other one is learned */
+function jobSeconds(
+  { task, steps, select, sharpness }: Job,
+  rates: Rates,
+  plan: Plan,
+  hand: MethodId | undefined,
+): number {
   const own = rates.tasks[task]!;
-  const learned = spec.startsWith("learned:");
   const perStep =
-    own.gradient * (rates.gradients[regularizerOf(spec)] ?? 1) + (learned ? own.learnedStep : 0);
+    hand === undefined
+      ? own.gradient + own.learnedStep
+      : own.gradient * (rates.gradients[hand.regularizer] ?? 1);
   // training set and test set together are ten tenths
   const passes = select ? steps.length : steps.length * 10 + CURVE_VALIDATIONS;
   const training = Math.max(...steps) * perStep + passes * own.validation;
@@ -146,17 +159,12 @@ function jobSeconds({ task, spec, steps, select, sharpness }: Job, rates: Rates,
   return training + (sharpness.steps.length * point + equal) * own.thousand * (examples / 1000);
 }
 
-/** The explicit regularizer of a baseline's spec, up to its settings. */
-function regularizerOf(spec: string): string {
-  return parseSpec(parseMethod(spec).regularizer).name;
-}
-
 /** Gradients a step costs with each regularizer of a plan, by spec and by name, counted on one point. */
 async function gradientCosts(task: Task, plan: Plan): Promise<Record<string, number>> {
   const specs = new Set([
     ...plan.metaRuns.map(({ config }) => config.regularizer ?? "none"),
     ...plan.search.flatMap(({ candidates }) => candidates),
-    ...plan.baselines.map(({ candidates }) => regularizerOf(candidates[0])),
+    ...plan.baselines.map(({ method }) => method.regularizer),
   ]);
   const costs: Record<string, number> = {};
   const arena = openArena();

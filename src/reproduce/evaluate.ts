@@ -1,11 +1,11 @@
-import type { Job, NamedMethod } from "../evaluation/jobs.ts";
+import type { EvaluatedMethod, Job } from "../evaluation/jobs.ts";
+import { isPlain, isSameMethod } from "../evaluation/method-id.ts";
 import type { TuningRecord } from "../evaluation/results.ts";
 import { scoreOf } from "../evaluation/tuning.ts";
-import { parseMethod } from "../optimizers/method.ts";
 import type { Plan, PlannedSharpness } from "./plan.ts";
 
 /** An optimizer to evaluate on one task. */
-interface Entry extends NamedMethod {
+interface Entry extends EvaluatedMethod {
   /** Whether its sharpness is measured. */
   readonly measured: boolean;
 }
@@ -17,14 +17,14 @@ interface Entry extends NamedMethod {
  */
 export function evaluationJobs(
   plan: Plan,
-  learned: readonly NamedMethod[],
+  learned: readonly EvaluatedMethod[],
   tuning: readonly TuningRecord[],
 ): Job[] {
   const { tasks, seeds, sharpness } = plan;
   return tasks.flatMap((task) =>
     plan.steps.flatMap((steps) => {
       const entries: Entry[] = [
-        ...learned.map((method) => ({ ...method, measured: true })),
+        ...learned.map((own) => ({ ...own, measured: true })),
         ...baselinesOn(plan, task, steps, tuning),
       ];
       const measures = sharpnessOn(task, steps, sharpness, tuning);
@@ -43,11 +43,11 @@ export function evaluationJobs(
   );
 }
 
-/** Display names of all specs that may be run. */
-export function namesOf(plan: Plan, learned: readonly NamedMethod[]): NamedMethod[] {
+/** All specs that may be run, and the methods they are of. */
+export function methodsOf(plan: Plan, learned: readonly EvaluatedMethod[]): EvaluatedMethod[] {
   return [
     ...learned,
-    ...plan.baselines.flatMap(({ name, candidates }) => candidates.map((spec) => ({ name, spec }))),
+    ...plan.baselines.flatMap(({ method, candidates }) => candidates.map((spec) => ({ method, spec }))),
   ];
 }
 
@@ -57,10 +57,11 @@ function baselinesOn(
   steps: number,
   tuning: readonly TuningRecord[],
 ): Entry[] {
-  return baselines.map(({ name, candidates }) => {
-    const record = tuning.find((found) => found.task === task && found.optimizer === name);
+  return baselines.map(({ method, candidates }) => {
+    const record = tuning.find((found) => found.task === task && isSameMethod(found.method, method));
     const spec = record?.chosen.find((choice) => choice.steps === steps)?.spec ?? candidates[0];
-    return { name, spec, measured: sharpness.baselines?.includes(name) ?? true };
+    const measured = sharpness.baselines?.some((other) => isSameMethod(other, method)) ?? true;
+    return { method, spec, measured };
   });
 }
 
@@ -101,9 +102,8 @@ export function equalLossOf(
   tuning: readonly TuningRecord[],
 ): number | undefined {
   const plain = tuning
-    .filter((record) => record.task === task)
-    .flatMap(({ candidates }) => candidates)
-    .filter(({ spec }) => parseMethod(spec).regularizer === "none");
+    .filter((record) => record.task === task && isPlain(record.method))
+    .flatMap(({ candidates }) => candidates);
   const best = Math.min(...plain.map((candidate) => scoreOf(candidate, steps)));
   const initial = Math.max(...plain.map((candidate) => scoreOf(candidate, 0)).filter(Number.isFinite));
   const loss = Number((best + share * (initial - best)).toPrecision(2));

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
+import { mean } from "../evaluation/group.ts";
+import { methodOf } from "../evaluation/method-id.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
-import { mean } from "../evaluation/statistics.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { progressOf } from "../meta/progress.ts";
 import { latestCheckpoint } from "../runs/checkpoints.ts";
@@ -32,7 +33,7 @@ interface Metric {
 }
 
 /** What a report says of a meta-training run, from its files. Throws E_RUN if it has no checkpoint yet. */
-export function recordOf(name: string, path: string, config: MetaConfig): MetaTrainingRecord {
+export function recordOf(path: string, config: MetaConfig): MetaTrainingRecord {
   const latest = latestCheckpoint(path);
   if (latest === undefined) {
     throw new LowlandError(
@@ -60,10 +61,8 @@ export function recordOf(name: string, path: string, config: MetaConfig): MetaTr
   }
   const seconds = metrics.at(-1)?.seconds ?? 0;
   return {
-    name,
+    method: methodOf(config),
     regularizer: config.regularizer,
-    task: config.tasks.join(", "),
-    metaSeed: config.seed,
     outerSteps: reached,
     settings: { ...config, tasks: [...config.tasks] },
     metaLossCurve,
@@ -74,7 +73,7 @@ export function recordOf(name: string, path: string, config: MetaConfig): MetaTr
             {
               outerStep,
               loss: validation.loss,
-              ...(validation.accuracy !== undefined && { accuracy: validation.accuracy }),
+              ...(validation.accuracy !== undefined && { metrics: { accuracy: validation.accuracy } }),
             },
           ],
     ),

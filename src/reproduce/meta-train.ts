@@ -2,16 +2,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
-import { groupName, learnedName, lineageOf, repetitionName, slug } from "../evaluation/names.ts";
+import { groupOf, methodKey, methodOf } from "../evaluation/method-id.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
-import type { Lineage } from "../evaluation/transfer.ts";
 import { architectureSpec, encodeWeights } from "../learned/weights.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
 import { hasEnded, runMetaTraining } from "../meta/run.ts";
 import { readWeights } from "../meta/weights.ts";
+import { fullName, slug } from "../report/labels.ts";
 import { makeDirectory, writeFileAtomic } from "../runs/files.ts";
 import { holdsRun } from "../runs/run.ts";
-import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
 import type { PlannedMetaRun } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
@@ -26,9 +25,7 @@ export interface MetaTrainOptions extends Omit<StoreOptions, "onProgress"> {
 
 /** A learned optimizer of an experiment. */
 export interface Learned {
-  readonly lineage: Lineage;
-  /** Name it shares with its repetitions. */
-  readonly group: string;
+  readonly method: MetaTrainingRecord["method"];
   /** `learned:FILE`, the copy of its best weights in the experiment's directory. */
   readonly spec: string;
   readonly record: MetaTrainingRecord;
@@ -68,56 +65,40 @@ export async function metaTrainAll(
   options: MetaTrainOptions,
 ): Promise<Learned[]> {
   const learned: Learned[] = [];
-  for (const { name, folder, config } of runs) {
+  for (const { folder, config } of runs) {
     const path = join(directory, folder);
     const resolved = resolveMetaConfig(config);
-    await metaTrainIn(path, resolved, name, options);
-    learned.push(take(directory, path, name));
+    await metaTrainIn(path, resolved, fullName(methodOf(resolved)), options);
+    learned.push(take(directory, path));
   }
   return learned;
 }
 
 /**
- * Takes over runs that were meta-trained elsewhere: names them by what they are and copies their best weights.
+ * Adopts runs that were meta-trained elsewhere: copies their best weights.
  *
  * @throws {LowlandError} E_RUN if one is no run directory; E_CONFIG if two are repetitions with the same seed
  */
 export function adopt(directory: string, paths: readonly string[]): Learned[] {
-  const configs = paths.map((path) => ({ path, config: configOf(path) }));
-  const groupOf = ({ learned, regularizer, tasks }: MetaConfig) =>
-    learnedName(learned, regularizer, tasks.join(", "));
-  const ids = new Map<string, string>();
-  const methods = new Map<string, string>();
-  for (const { path, config } of configs) {
-    const [group, method] = [groupOf(config), parseSpec(config.regularizer).name];
-    // GAM has two forms of one name
-    const namesake = methods.get(group) ?? method;
-    if (namesake !== method) {
-      throw new LowlandError(
-        "E_CONFIG",
-        `${path} is of ${method} where others called ${group} are of ${namesake}; evaluate them in an experiment each`,
-      );
-    }
-    methods.set(group, method);
-    const id = `${group}, seed ${config.seed}`;
-    const other = ids.get(id);
+  const taken = new Map<string, string>();
+  for (const path of paths) {
+    const method = methodOf(configOf(path));
+    const other = taken.get(methodKey(method));
     if (other !== undefined) {
-      throw new LowlandError("E_CONFIG", `${other} and ${path} are both ${id}; leave one of them out`);
+      const what = `${fullName(groupOf(method))}, seed ${method.metaSeed}`;
+      throw new LowlandError("E_CONFIG", `${other} and ${path} are both ${what}; leave one of them out`);
     }
-    ids.set(id, path);
+    taken.set(methodKey(method), path);
   }
-  return configs.map(({ path, config }) => {
-    const group = groupOf(config);
-    const repeated = configs.filter((other) => groupOf(other.config) === group).length > 1;
-    return take(directory, path, repeated ? repetitionName(group, config.seed) : group, group);
-  });
+  return paths.map((path) => take(directory, path));
 }
 
 /** Copies the best weights of a run to `optimizers/` and records how they came about. */
-function take(directory: string, path: string, name: string, group?: string): Learned {
+function take(directory: string, path: string): Learned {
   const config = configOf(path);
+  const method = methodOf(config);
   const { learned, metaParams } = readWeights(path);
-  const file = join(directory, "optimizers", `${slug(name)}.safetensors`);
+  const file = join(directory, "optimizers", `${slug(fullName(method))}.safetensors`);
   if (existsSync(file)) {
     const kept = readWeights(file).metaParams;
     if (kept.length !== metaParams.length || kept.some((weight, i) => weight !== metaParams[i])) {
@@ -136,9 +117,8 @@ function take(directory: string, path: string, name: string, group?: string): Le
     );
   }
   return {
-    lineage: lineageOf(name, config),
-    group: group ?? groupName(name),
+    method,
     spec: `learned:${file}`,
-    record: recordOf(name, path, config),
+    record: recordOf(path, config),
   };
 }

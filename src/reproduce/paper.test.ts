@@ -32,9 +32,7 @@ describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
       const names = own.map(({ config }) => config.regularizer!.split(":")[0]);
       for (const regularizer of regularizers) expect(names).toContain(regularizer);
     }
-    for (const of of ["name", "folder"] as const) {
-      expect(new Set(plan.metaRuns.map((run) => run[of])).size).toBe(plan.metaRuns.length);
-    }
+    expect(new Set(plan.metaRuns.map(({ folder }) => folder)).size).toBe(plan.metaRuns.length);
     for (const { config } of [...plan.metaRuns, ...plan.search]) {
       const { tasks, regularizer } = resolveMetaConfig(config);
       for (const task of tasks) expect(TASK_NAMES).toContain(task);
@@ -67,11 +65,11 @@ describe("paperPlan", () => {
       sources: ["fashion-mnist/mlp"],
       steps: [50],
       seeds: 2,
-      outerSteps: 7,
+      meta: { outerSteps: 7, learned: "lstm:k=5" },
     });
     expect(plan).toMatchObject({ tasks: ["mnist/cnn"], steps: [50], seeds: [0, 1] });
     for (const { config } of plan.metaRuns) {
-      expect(config).toMatchObject({ tasks: ["fashion-mnist/mlp"], outerSteps: 7 });
+      expect(config).toMatchObject({ tasks: ["fashion-mnist/mlp"], outerSteps: 7, learned: "lstm:k=5" });
     }
   });
 });
@@ -80,9 +78,13 @@ describe("baselines by name", () => {
   it("are those of the sixteen, as they would be tuned among all", () => {
     const all = paperPlan("day").baselines;
     const { baselines } = paperPlan("day", { baselines: ["adam+sam", "SGD", "AdamW + GAM"] });
-    expect(baselines).toEqual(
-      ["SGD", "Adam + SAM", "AdamW + GAM"].map((name) => all.find((b) => b.name === name)),
-    );
+    const wanted = [
+      { optimizer: "sgd", regularizer: "none" },
+      { optimizer: "adam", regularizer: "sam" },
+      { optimizer: "adamw", regularizer: "gam-fd" },
+    ];
+    expect(baselines.map(({ method }) => method)).toEqual(wanted);
+    for (const baseline of baselines) expect(all).toContainEqual(baseline);
   });
 
   it("are refused where there is none of the name", () => {
@@ -99,7 +101,7 @@ describe("baselineOf", () => {
   it("spends the count on learning rates alone, or on a third as many with three radii each", () => {
     expect(baselineOf("sgd", "none", 3).candidates).toEqual(["sgd:lr=0.02", "sgd:lr=0.4", "sgd:lr=8"]);
     expect(baselineOf("adam", "sam", 6)).toEqual({
-      name: "Adam + SAM",
+      method: { optimizer: "adam", regularizer: "sam" },
       candidates: [
         "adam:lr=0.0003+sam:rho=0.0125",
         "adam:lr=0.0003+sam:rho=0.05",

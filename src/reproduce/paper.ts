@@ -1,7 +1,10 @@
 import { LowlandError } from "../errors.ts";
 import { candidatesOf, SCHEDULES } from "../evaluation/candidates.ts";
-import { learnedName, methodName, repetitionName, slug } from "../evaluation/names.ts";
-import type { MetaConfigInput } from "../meta/config.ts";
+import { isPlain, methodOf } from "../evaluation/method-id.ts";
+import type { MethodId } from "../evaluation/results.ts";
+import { type MetaConfigInput, resolveMetaConfig } from "../meta/config.ts";
+import { makeRegularizer } from "../regularizers/registry.ts";
+import { fullName, slug } from "../report/labels.ts";
 import { unknown } from "../spec.ts";
 import type { Plan, PlannedBaseline, PlannedSearch, PlannedSharpness } from "./plan.ts";
 
@@ -23,8 +26,9 @@ export interface PaperOptions {
   readonly baselines?: readonly string[];
   /** Whether their learning rates are also tried under a cosine with warm-up, within the same number of settings. */
   readonly schedules?: boolean;
-  readonly outerSteps?: number;
-  /** Run directories to take over; nothing is then meta-trained. */
+  /** What meta-training does otherwise than the budget says: architecture, outer steps. */
+  readonly meta?: Partial<Preset["meta"]>;
+  /** Run directories to adopt; nothing is then meta-trained. */
   readonly learned?: readonly string[];
   /** Run directories of a search over settings, to be recorded; nothing is then searched. */
   readonly searched?: readonly string[];
@@ -56,6 +60,9 @@ const CONVOLUTIONAL = ["cnn", "cnn-bn"];
 /** The learning rate falls to almost nothing: every meta-validation then counts towards the same end. */
 const LONG: Preset["meta"] = { outerDecay: 0.03, checkpointEvery: 100 };
 
+const ADAM: MethodId = { optimizer: "adam", regularizer: "none" };
+const ADAM_SAM: MethodId = { optimizer: "adam", regularizer: "sam" };
+
 const PRESETS: Readonly<Record<Budget, Preset>> = {
   tiny: {
     sources: ["synthetic-digits/mlp", "synthetic-digits/mlp-relu"],
@@ -79,7 +86,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       examples: 100,
       ascentSteps: 3,
       restarts: 1,
-      baselines: ["Adam", "Adam + SAM"],
+      baselines: [ADAM, ADAM_SAM],
       equalLoss: { share: 0.5, looks: 2 },
     },
   },
@@ -98,7 +105,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       ascentSteps: 10,
       restarts: 1,
       except: { models: CONVOLUTIONAL, examples: 128 },
-      baselines: ["Adam", "Adam + SAM"],
+      baselines: [ADAM, ADAM_SAM],
       equalLoss: { share: 0.2, looks: 100 },
     },
   },
@@ -119,7 +126,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       restarts: 1,
       trace: true,
       except: { models: CONVOLUTIONAL, examples: 200, equalLossTrace: false },
-      baselines: ["Adam", "Adam + SAM"],
+      baselines: [ADAM, ADAM_SAM],
       equalLoss: { share: 0.2, looks: 100 },
     },
   },
@@ -140,7 +147,12 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       restarts: 3,
       trace: true,
       except: { models: CONVOLUTIONAL, examples: 500, restarts: 1 },
-      baselines: ["Adam", "Adam + SAM", "Adam + GSAM", "Adam + GAM"],
+      baselines: [
+        ADAM,
+        ADAM_SAM,
+        { optimizer: "adam", regularizer: "gsam" },
+        { optimizer: "adam", regularizer: "gam-fd" },
+      ],
       equalLoss: { share: 0.2, looks: 100 },
     },
   },
@@ -190,10 +202,7 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
     steps = preset.steps,
     sources = preset.sources,
   } = options;
-  const meta = {
-    ...preset.meta,
-    ...(options.outerSteps !== undefined && { outerSteps: options.outerSteps }),
-  };
+  const meta = { ...preset.meta, ...options.meta };
   const trains = learned.length === 0;
   return {
     kind: "reproduce-paper",
@@ -233,16 +242,18 @@ function metaRunsOf(
   return sources.flatMap((source) =>
     Array.from({ length: metaSeeds }, (_, seed) =>
       REGULARIZERS.map((regularizer) => {
-        const group = learnedName("lstm", regularizer, source);
-        const name = metaSeeds === 1 ? group : repetitionName(group, seed);
-        return {
-          name,
-          folder: `meta/${slug(name)}`,
-          config: { ...meta, tasks: [source], regularizer, seed },
-        };
+        const config = { ...meta, tasks: [source], regularizer, seed };
+        const { metaSeed: _, ...group } = methodOf(resolveMetaConfig(config));
+        const name = fullName(metaSeeds === 1 ? group : { ...group, metaSeed: seed });
+        return { folder: `meta/${slug(name)}`, config };
       }),
     ).flat(),
   );
+}
+
+/** `Adam + GAM`: what the command line calls a baseline, in any spelling. */
+function baselineName(method: MethodId): string {
+  return fullName(method, (regularizer) => makeRegularizer(regularizer).label);
 }
 
 /** The sixteen hand-designed optimizers, or those of them that are named, in one order. */
@@ -259,12 +270,12 @@ function baselinesNamed(
   if (names === undefined) return all;
   const wanted = new Set(names.map(slug));
   for (const name of names) {
-    if (all.some((baseline) => slug(baseline.name) === slug(name))) continue;
-    const valid = all.map((baseline) => baseline.name.toLowerCase().replaceAll(" ", ""));
+    if (all.some(({ method }) => slug(baselineName(method)) === slug(name))) continue;
+    const valid = all.map(({ method }) => baselineName(method).toLowerCase().replaceAll(" ", ""));
     throw new LowlandError("E_CONFIG", unknown("baseline", name, valid));
   }
-  const chosen = all.filter(({ name }) => wanted.has(slug(name)));
-  if (!chosen.some(({ name }) => !name.includes("+"))) {
+  const chosen = all.filter(({ method }) => wanted.has(slug(baselineName(method))));
+  if (!chosen.some(({ method }) => isPlain(method))) {
     throw new LowlandError(
       "E_CONFIG",
       `none of the baselines ${names.join(", ")} is without a regularizer, and the loss of “equal training loss” is taken from those; name one, such as adam`,
@@ -291,5 +302,5 @@ export function baselineOf(
   const [first = "none", ...others] = count % 3 === 0 ? specs : specs.slice(1, 2);
   const space = { optimizer, rates: RATES[optimizer]!, regularizers: [first, ...others] as const };
   const candidates = candidatesOf({ ...space, ...(schedules && { schedules }) }, count);
-  return { name: methodName(optimizer, regularizer), candidates: candidates as [string, ...string[]] };
+  return { method: { optimizer, regularizer }, candidates: candidates as [string, ...string[]] };
 }

@@ -1,11 +1,11 @@
+import type { Pair } from "../analysis/comparisons.ts";
 import type { Job } from "../evaluation/jobs.ts";
-import type { TuningGrid } from "../evaluation/tuning.ts";
+import type { MethodId } from "../evaluation/results.ts";
+import type { Tunable, TuningGrid } from "../evaluation/tuning.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
 
 /** One meta-training run of an experiment. */
 export interface PlannedMetaRun {
-  /** Display name, and of the optimizer it gives: `LSTM + SAM`. */
-  readonly name: string;
   /** Folder of its run directory, under the experiment's. */
   readonly folder: string;
   readonly config: MetaConfigInput;
@@ -22,9 +22,7 @@ export interface PlannedSearch {
 }
 
 /** A hand-designed optimizer: with a fixed spec, or with candidates that the tuning stage chooses from. */
-export interface PlannedBaseline {
-  /** Display name. */
-  readonly name: string;
+export interface PlannedBaseline extends Tunable {
   readonly candidates: readonly [string, ...string[]];
 }
 
@@ -42,7 +40,7 @@ export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss" | "s
   /** After which of the experiment's numbers of steps; default all. */
   readonly steps?: readonly number[];
   /** Baselines it is measured for; default all. Learned optimizers are always measured. */
-  readonly baselines?: readonly string[];
+  readonly baselines?: readonly MethodId[];
   /**
    * Also at equal training loss: on each task and for runs of each length at best + share · (initial − best), where best
    * is the lowest meta-validation loss that tuning met with a plain optimizer after so many steps. A run is looked at
@@ -68,6 +66,6 @@ export interface Plan {
   readonly steps: readonly number[];
   readonly seeds: readonly number[];
   readonly sharpness: PlannedSharpness;
-  /** [candidate, baseline] by display name; the paper's are derived from what the learned optimizers are. */
-  readonly comparisons?: readonly (readonly [string, string])[];
+  /** The paper's are derived from what the learned optimizers are. */
+  readonly comparisons?: readonly Pair[];
 }

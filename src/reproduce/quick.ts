@@ -1,3 +1,4 @@
+import type { MethodId } from "../evaluation/results.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
 import type { Plan } from "./plan.ts";
 
@@ -12,8 +13,11 @@ export function quickPlan({
   outerSteps?: number;
   seeds?: number;
 } = {}): Plan {
+  const task = "synthetic-digits/mlp";
+  const learned = (regularizer: string): MethodId => ({ optimizer: "lstm", regularizer, source: task });
+  const adam = (regularizer: string): MethodId => ({ optimizer: "adam", regularizer });
   const config = (regularizer: string): MetaConfigInput => ({
-    tasks: ["synthetic-digits/mlp"],
+    tasks: [task],
     regularizer,
     outerSteps,
     validationSeeds: 2,
@@ -27,23 +31,23 @@ export function quickPlan({
     title: "Does a SAM-regularized learned optimizer find flatter ground? The quick experiment",
     search: [],
     metaRuns: [
-      { name: "LSTM", folder: "lstm", config: config("none") },
-      { name: "LSTM + SAM", folder: "lstm-sam", config: config("sam:rho=0.05") },
+      { folder: "lstm", config: config("none") },
+      { folder: "lstm-sam", config: config("sam:rho=0.05") },
     ],
     adopted: [],
     searched: [],
     baselines: [
-      { name: "Adam", candidates: ["adam:lr=0.01"] },
-      { name: "Adam + SAM", candidates: ["adam:lr=0.01+sam:rho=0.05"] },
+      { method: adam("none"), candidates: ["adam:lr=0.01"] },
+      { method: adam("sam"), candidates: ["adam:lr=0.01+sam:rho=0.05"] },
     ],
-    tasks: ["synthetic-digits/mlp"],
+    tasks: [task],
     steps: [100, 200],
     seeds: Array.from({ length: seeds }, (_, seed) => seed),
     sharpness: { radii: [0.005, 0.05, 0.1], examples: 2000, steps: [100] },
     comparisons: [
-      ["LSTM + SAM", "LSTM"],
-      ["Adam + SAM", "Adam"],
-      ["LSTM", "Adam"],
+      { candidate: learned("sam"), baseline: learned("none") },
+      { candidate: adam("sam"), baseline: adam("none") },
+      { candidate: learned("none"), baseline: adam("none") },
     ],
   };
 }

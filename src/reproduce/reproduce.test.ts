@@ -61,20 +61,19 @@ function plan(changes: Partial<Plan> = {}): Plan {
       },
     ],
     metaRuns: tasks.flatMap((task, i) =>
-      ["none", "sam:rho=0.05"].map((regularizer) => {
-        const name = regularizer === "none" ? `LSTM from ${task}` : `LSTM + SAM from ${task}`;
-        return {
-          name,
-          folder: `meta/${i}-${regularizer.slice(0, 3)}`,
-          config: { ...meta, tasks: [task], regularizer },
-        };
-      }),
+      ["none", "sam:rho=0.05"].map((regularizer) => ({
+        folder: `meta/${i}-${regularizer.slice(0, 3)}`,
+        config: { ...meta, tasks: [task], regularizer },
+      })),
     ),
     adopted: [],
     searched: [],
     baselines: [
-      { name: "Adam", candidates: ["adam:lr=0.01", "adam:lr=0.1"] },
-      { name: "Adam + SAM", candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"] },
+      { method: { optimizer: "adam", regularizer: "none" }, candidates: ["adam:lr=0.01", "adam:lr=0.1"] },
+      {
+        method: { optimizer: "adam", regularizer: "sam" },
+        candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"],
+      },
     ],
     tuning: { seeds: [1000] },
     tasks,
@@ -118,9 +117,11 @@ describe("reproduce", () => {
     expect(whole.tuning!.length).toBe(4);
     expect(whole.evaluations.length).toBe(2 * 6 * 2);
     expect(
-      whole.comparisons.some(({ source, regularizer }) => source === tasks[1] && regularizer === "sam"),
+      whole.comparisons.some(
+        ({ candidate }) => candidate.source === tasks[1] && candidate.regularizer === "sam",
+      ),
     ).toBe(true);
-    expect(whole.transfer!.some(({ source, task }) => source !== task)).toBe(true);
+    expect(whole.transfer!.some(({ method, task }) => method.source !== task)).toBe(true);
     expect(parseResults(readFileSync(join(first, "results.json"), "utf8"), "x")).toEqual(
       JSON.parse(JSON.stringify(whole)),
     );
@@ -230,7 +231,9 @@ describe("reproduce", () => {
     expect(results.search).toEqual(whole.search);
     const numbers = ({ evaluations }: Results) => evaluations.map(({ seeds }) => seeds);
     expect(numbers(results)).toEqual(numbers(whole));
-    expect(results.metaTraining.map(({ name }) => name)).toEqual(whole.metaTraining.map(({ name }) => name));
+    expect(results.metaTraining.map(({ method }) => method)).toEqual(
+      whole.metaTraining.map(({ method }) => method),
+    );
   });
 
   it("refuses two runs that are the same repetition, and what is no run", async () => {

@@ -1,22 +1,25 @@
+import { compareOptimizers } from "../analysis/comparisons.ts";
+import { recordsOf } from "../analysis/records.ts";
+import { transferMatrix } from "../analysis/transfer.ts";
 import type { StoreOptions } from "../data/datasets.ts";
 import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
-import { compareOptimizers } from "../evaluation/comparisons.ts";
 import { datasetRecords } from "../evaluation/datasets.ts";
 import { runGrid } from "../evaluation/grid.ts";
 import { unique } from "../evaluation/group.ts";
 import { identityOf } from "../evaluation/identity.ts";
-import { type JobResult, recordsOf, runSecondsOf } from "../evaluation/jobs.ts";
+import { type JobResult, runSecondsOf } from "../evaluation/jobs.ts";
+import { regularizerRecords } from "../evaluation/regularizer-records.ts";
 import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
-import { openResults, type ResultsDirectory } from "../evaluation/results-directory.ts";
-import { transferMatrix } from "../evaluation/transfer.ts";
+import type { Json } from "../evaluation/table.ts";
 import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
 import { readWeights } from "../meta/weights.ts";
+import { openResults, type ResultsDirectory } from "../report/directory.ts";
 import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
 import { prepareSetup } from "../threads/setup.ts";
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
-import { evaluationJobs, namesOf } from "./evaluate.ts";
+import { evaluationJobs, methodsOf } from "./evaluate.ts";
 import { configOf } from "./meta-record.ts";
 import { adopt, metaTrainAll } from "./meta-train.ts";
 import type { Plan } from "./plan.ts";
@@ -71,33 +74,36 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), rest)),
     ...adopt(directory, plan.adopted),
   ];
-  const methods = learned.map(({ lineage, spec }) => ({ name: lineage.name, spec }));
-
   const { tuning, runs: tuned } = await tune(plan, output, rest);
-  const jobs = evaluationJobs(plan, methods, tuning);
+  const jobs = evaluationJobs(plan, learned, tuning);
   const evaluated = await grid(jobs, "evaluate", output.journal, rest);
-  const records = recordsOf(evaluated, namesOf(plan, methods));
+  const records = recordsOf(evaluated, methodsOf(plan, learned));
 
   const { tasks, steps, seeds, sharpness } = plan;
   const large = plan.kind === "reproduce-paper";
-  const lineages = learned.map(({ lineage }) => lineage);
+  const own = learned.map(({ method }) => method);
+  const regularizers = await regularizerRecords([
+    ...learned.map(({ record }) => record.regularizer),
+    ...plan.baselines.map(({ method }) => method.regularizer),
+  ]);
   const whole: Results = {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind: plan.kind,
     title: plan.title,
     ...provenance,
     seed: 0,
     durationSeconds: (performance.now() - started) / 1000,
     ...(large && { runSeconds: runSecondsOf([...tuned, ...evaluated]) }),
-    settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } },
+    settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } as Json },
     metaTraining: learned.map(({ record }) => record),
     ...records,
     ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
-    comparisons: compareOptimizers(records, pairsOf(plan, learned)),
+    regularizers,
+    comparisons: compareOptimizers(records, pairsOf(plan, own, regularizers)),
     datasets: await datasetRecords([...tasks, ...sources], storeOf(rest)),
     ...(search.length > 0 && { search }),
     ...(tuning.length > 0 && { tuning }),
-    ...(large && { transfer: transferMatrix(records, lineages) }),
+    ...(large && { transfer: transferMatrix(records, own) }),
     ...(estimates && { estimates }),
   };
   const results = large ? withShortNumbers(whole, DIGITS) : whole;

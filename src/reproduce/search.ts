@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { LowlandError } from "../errors.ts";
-import { slug } from "../evaluation/names.ts";
 import type { SearchCandidate, SearchRecord } from "../evaluation/results.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { slug } from "../report/labels.ts";
 import { latestCheckpoint } from "../runs/checkpoints.ts";
 import { parseSpec } from "../spec.ts";
 import { configOf, recordOf } from "./meta-record.ts";
@@ -64,17 +64,13 @@ export function searchRecords(
 
 function candidateOf(path: string, config: MetaConfig): SearchCandidate {
   const { regularizer: spec } = config;
-  const { outerSteps, metaValidationCurve, bestOuterStep, gradientEvaluations } = recordOf(
-    spec,
-    path,
-    config,
-  );
+  const { outerSteps, metaValidationCurve, bestOuterStep, gradientEvaluations } = recordOf(path, config);
   const best = metaValidationCurve.find(({ outerStep }) => outerStep === bestOuterStep);
   return {
     spec,
     outerSteps,
     loss: best?.loss ?? null,
-    ...(best?.accuracy !== undefined && { accuracy: best.accuracy }),
+    ...(best?.metrics && { metrics: best.metrics }),
     bestOuterStep,
     gradientEvaluations,
   };

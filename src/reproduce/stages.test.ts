@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { learnedName } from "../evaluation/names.ts";
-import type { TuningRecord } from "../evaluation/results.ts";
+import type { MethodId, TuningRecord } from "../evaluation/results.ts";
 import { pairsOf } from "./compare.ts";
 import { estimateStages, type Rates } from "./estimate.ts";
-import { equalLossOf, evaluationJobs, namesOf } from "./evaluate.ts";
+import { equalLossOf, evaluationJobs, methodsOf } from "./evaluate.ts";
 import type { Plan } from "./plan.ts";
 import { withChosen } from "./search.ts";
+
+const adam: MethodId = { optimizer: "adam", regularizer: "none" };
+const adamSam: MethodId = { optimizer: "adam", regularizer: "sam" };
 
 const plan: Plan = {
   kind: "reproduce-paper",
@@ -15,8 +17,8 @@ const plan: Plan = {
   adopted: [],
   searched: [],
   baselines: [
-    { name: "Adam", candidates: ["adam:lr=0.01", "adam:lr=0.1"] },
-    { name: "Adam + SAM", candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"] },
+    { method: adam, candidates: ["adam:lr=0.01", "adam:lr=0.1"] },
+    { method: adamSam, candidates: ["adam:lr=0.01+sam:rho=0.1", "adam:lr=0.1+sam:rho=0.1"] },
   ],
   tuning: { seeds: [1000] },
   tasks: ["mnist/mlp", "mnist/cnn"],
@@ -26,16 +28,16 @@ const plan: Plan = {
     radii: [0.1],
     examples: 5000,
     except: { models: ["cnn"], examples: 200, restarts: 1, equalLossTrace: false },
-    baselines: ["Adam"],
+    baselines: [adam],
     equalLoss: { share: 0.2, looks: 20 },
   },
 };
 
 const score = (steps: number, loss: number | null) => ({ steps, loss });
 const tuning: TuningRecord[] = plan.tasks.flatMap((task) =>
-  plan.baselines.map(({ name, candidates }) => ({
+  plan.baselines.map(({ method, candidates }) => ({
     task,
-    optimizer: name,
+    method,
     seeds: [1000],
     candidates: candidates.map((spec, i) => ({
       spec,
@@ -44,11 +46,13 @@ const tuning: TuningRecord[] = plan.tasks.flatMap((task) =>
     })),
     chosen: [
       { steps: 100, spec: candidates[1]! },
-      { steps: 1000, spec: name === "Adam" ? candidates[0] : candidates[1]! },
+      { steps: 1000, spec: method === adam ? candidates[0] : candidates[1]! },
     ],
   })),
 );
-const learned = [{ name: "LSTM", spec: "learned:x" }];
+const learned = [
+  { method: { optimizer: "lstm", regularizer: "none", source: "mnist/mlp", metaSeed: 0 }, spec: "learned:x" },
+];
 
 describe("evaluationJobs", () => {
   const jobs = evaluationJobs(plan, learned, tuning);
@@ -90,10 +94,10 @@ describe("evaluationJobs", () => {
     expect(of("learned:x", "mnist/cnn")[0]!.sharpness!.atLoss).toMatchObject({ trace: false });
   });
 
-  it("knows every spec by its display name", () => {
-    const names = new Map(namesOf(plan, learned).map(({ name, spec }) => [spec, name]));
-    for (const { spec } of jobs) expect(names.has(spec)).toBe(true);
-    expect(names.get("adam:lr=0.1+sam:rho=0.1")).toBe("Adam + SAM");
+  it("knows the method of every spec", () => {
+    const methods = new Map(methodsOf(plan, learned).map(({ method, spec }) => [spec, method]));
+    for (const { spec } of jobs) expect(methods.has(spec)).toBe(true);
+    expect(methods.get("adam:lr=0.1+sam:rho=0.1")).toBe(adamSam);
   });
 });
 
@@ -116,56 +120,63 @@ describe("equalLossOf", () => {
 });
 
 describe("pairsOf", () => {
-  const member = (regularizer: string, source: string, metaSeed: number) => {
-    const group = learnedName("lstm", regularizer, source);
-    return { group, lineage: { name: `${group} #${metaSeed}`, source, regularizer, metaSeed } };
-  };
-  const pairs = pairsOf(plan, [
-    member("sam", "mnist/mlp", 1),
-    member("sam", "mnist/mlp", 0),
-    member("none", "mnist/mlp", 0),
-    member("none", "mnist/mlp", 1),
-    member("none", "mnist/mlp", 2),
-    member("gam", "mnist/cnn", 0),
-  ]);
+  const learnedBy = (regularizer: string, source: string, metaSeed: number): MethodId => ({
+    optimizer: "lstm",
+    regularizer,
+    source,
+    metaSeed,
+  });
+  const regularizers = { sam: { label: "SAM" }, gam: { label: "GAM" }, "gam-fd": { label: "GAM" } };
+  const members = [
+    learnedBy("sam", "mnist/mlp", 1),
+    learnedBy("sam", "mnist/mlp", 0),
+    learnedBy("none", "mnist/mlp", 0),
+    learnedBy("none", "mnist/mlp", 1),
+    learnedBy("none", "mnist/mlp", 2),
+    learnedBy("gam", "mnist/cnn", 0),
+  ];
+  const pairs = pairsOf(plan, members, regularizers);
 
-  it("compares repetitions with those of the plain optimizer of the same source and meta-seeds, in their order", () => {
+  it("compares repetitions with those of the plain optimizer of the same source", () => {
     expect(pairs[0]).toEqual({
-      candidate: {
-        name: "LSTM + SAM from mnist/mlp",
-        members: ["LSTM + SAM from mnist/mlp #0", "LSTM + SAM from mnist/mlp #1"],
-      },
-      baseline: {
-        name: "LSTM from mnist/mlp",
-        members: ["LSTM from mnist/mlp #0", "LSTM from mnist/mlp #1"],
-      },
-      source: "mnist/mlp",
-      regularizer: "sam",
+      candidate: { optimizer: "lstm", regularizer: "sam", source: "mnist/mlp" },
+      baseline: { optimizer: "lstm", regularizer: "none", source: "mnist/mlp" },
       measures: "properties",
     });
   });
 
   it("compares with the explicit regularizer, and that with its plain optimizer", () => {
     expect(pairs.slice(1)).toEqual([
-      expect.objectContaining({ baseline: "Adam + SAM", measures: "accuracy" }),
-      { candidate: "Adam + SAM", baseline: "Adam" },
+      expect.objectContaining({ baseline: adamSam, measures: "quality" }),
+      { candidate: adamSam, baseline: adam },
     ]);
   });
 
-  it("has no learned pair without a plain optimizer of the same source", () => {
-    expect(pairs.filter(({ source }) => source === "mnist/cnn")).toEqual([]);
+  it("finds the explicit regularizer by what it is called, where it has another form", () => {
+    const gamFd: MethodId = { optimizer: "adam", regularizer: "gam-fd" };
+    const found = pairsOf({ baselines: [{ method: gamFd, candidates: ["x"] }] }, members, regularizers);
+    expect(found.at(-1)).toEqual({
+      candidate: { optimizer: "lstm", regularizer: "gam", source: "mnist/cnn" },
+      baseline: gamFd,
+      measures: "quality",
+    });
+  });
+
+  it("has no learned pair without a plain optimizer of the same source and meta-seed", () => {
+    expect(pairs.filter(({ candidate }) => candidate.source === "mnist/cnn")).toEqual([]);
+    const apart = [learnedBy("sam", "mnist/mlp", 0), learnedBy("none", "mnist/mlp", 1)];
+    expect(pairsOf({ baselines: [] }, apart, regularizers)).toEqual([]);
   });
 
   it("takes the comparisons a plan names", () => {
-    const named = pairsOf({ ...plan, comparisons: [["a", "b"]] }, []);
-    expect(named).toEqual([{ candidate: "a", baseline: "b" }]);
+    const comparisons = [{ candidate: adamSam, baseline: adam }];
+    expect(pairsOf({ ...plan, comparisons }, [], {})).toEqual(comparisons);
   });
 });
 
 describe("withChosen", () => {
   it("puts the settings that a search chose into the runs with that regularizer", () => {
     const run = (regularizer: string) => ({
-      name: regularizer,
       folder: regularizer,
       config: { tasks: ["mnist/mlp"], regularizer },
     });
@@ -183,7 +194,6 @@ describe("estimateStages", () => {
     gradients: { none: 1, sam: 2, "sam:rho=0.1": 2 },
   };
   const run = {
-    name: "x",
     folder: "x",
     config: {
       tasks: ["mnist/mlp"],

@@ -90,9 +90,13 @@ describe("scripts/zoo.mjs", () => {
     expect(weights(join(out, "tiny.safetensors"))).toEqual(weights(findCheckpoint(run)));
     const card = readFileSync(join(out, "tiny.md"), "utf8");
     expect(card).toMatch(
-      /^\| synthetic-digits\/mlp \| 2 \| 2 \| [\d.]+ \[[\d., ]+\] \| .* \| — \| adam: [\d.]+ \[/m,
+      /^\| synthetic-digits\/mlp \| 2 \| 2 \| [\d.]+ \[[\d., ]+\] \| .* \| – \| adam: [\d.]+ \[/m,
     );
     expect(card).toContain("--out runs/tiny\n");
+
+    writeFileSync(join(out, "tiny.md"), card.replace(/## Figures[\s\S]*/, "## Figures\n\nold"));
+    expect(add("tiny", ...figures)).toMatchObject({ status: 0, stderr: "" });
+    expect(readFileSync(join(out, "tiny.md"), "utf8")).toBe(card);
 
     expect(add(run, "tiny", "--results", results).stderr).toContain('no records of "zoo:tiny"');
     expect(add(run, "../tiny").stderr).toContain("usage");

@@ -1,10 +1,11 @@
-import { compareOptimizers } from "../../src/evaluation/comparisons.ts";
-import type { EvaluationSeed, Results, SharpnessSeed } from "../../src/evaluation/results.ts";
-import { summarizeEvaluation, summarizeSharpness } from "../../src/evaluation/summaries.ts";
+import { compareOptimizers } from "../../src/analysis/comparisons.ts";
+import { summarizeEvaluation, summarizeSharpness } from "../../src/analysis/summaries.ts";
+import type { EvaluationSeed, MethodId, Results, SharpnessSeed } from "../../src/evaluation/results.ts";
+import { ACCURACY } from "../../src/tasks/types.ts";
 
 /** How one made-up optimizer behaves. */
 interface Shape {
-  readonly name: string;
+  readonly method: MethodId;
   readonly spec: string;
   readonly group: "learned" | "hand-designed";
   readonly gradientsPerStep: number;
@@ -13,9 +14,18 @@ interface Shape {
   readonly curvature: number;
 }
 
+const TASK = "synthetic-digits/mlp";
+const learned = (regularizer: string): MethodId => ({
+  optimizer: "lstm",
+  regularizer,
+  source: TASK,
+  metaSeed: 0,
+});
+const adam = (regularizer: string): MethodId => ({ optimizer: "adam", regularizer });
+
 const SHAPES: readonly Shape[] = [
   {
-    name: "lstm",
+    method: learned("none"),
     spec: "learned:runs/quick/lstm",
     group: "learned",
     gradientsPerStep: 1,
@@ -24,7 +34,7 @@ const SHAPES: readonly Shape[] = [
     curvature: 9.4,
   },
   {
-    name: "lstm + SAM",
+    method: learned("sam"),
     spec: "learned:runs/quick/lstm-sam",
     group: "learned",
     gradientsPerStep: 1,
@@ -33,7 +43,7 @@ const SHAPES: readonly Shape[] = [
     curvature: 6.1,
   },
   {
-    name: "Adam",
+    method: adam("none"),
     spec: "adam:lr=0.01",
     group: "hand-designed",
     gradientsPerStep: 1,
@@ -42,7 +52,7 @@ const SHAPES: readonly Shape[] = [
     curvature: 8.2,
   },
   {
-    name: "Adam + SAM",
+    method: adam("sam"),
     spec: "adam:lr=0.01+sam:rho=0.05",
     group: "hand-designed",
     gradientsPerStep: 2,
@@ -71,11 +81,11 @@ function training(shape: Shape, index: number, steps: number, seed: number): Eva
     seed,
     trainLoss,
     testLoss: trainLoss * 1.06 + 0.004 * wobble(index, seed, 3),
-    testAccuracy: accuracyAt(steps),
+    metrics: { accuracy: accuracyAt(steps) },
     curve: Array.from({ length: steps + 1 }, (_, step) => ({
       step,
       loss: lossAt(step) * (1 + 0.12 * wobble(index, seed, step)),
-      ...(step % 10 === 0 && { validationAccuracy: accuracyAt(step) }),
+      ...(step % 10 === 0 && { metrics: { accuracy: accuracyAt(step) } }),
     })),
   };
 }
@@ -108,21 +118,21 @@ function sharpnessOf(shape: Shape, index: number, seed: number): SharpnessSeed {
  */
 export function syntheticResults(options: { steps?: readonly number[]; seeds?: number } = {}): Results {
   const { steps = [100], seeds = 5 } = options;
-  const task = "synthetic-digits/mlp";
+  const task = TASK;
   const each = Array.from({ length: seeds }, (_, seed) => 1000 + seed);
   const evaluations = steps.flatMap((count) =>
     SHAPES.map((shape, i) => {
       const runs = each.map((seed) => training(shape, i, count, seed));
-      const { name: optimizer, spec, group, gradientsPerStep } = shape;
+      const { method, spec, group, gradientsPerStep } = shape;
       return {
         task,
-        optimizer,
+        method,
         spec,
         group,
         gradientsPerStep,
         steps: count,
         seeds: runs,
-        summary: summarizeEvaluation(runs),
+        summary: summarizeEvaluation(runs, [ACCURACY]),
       };
     }),
   );
@@ -130,7 +140,7 @@ export function syntheticResults(options: { steps?: readonly number[]; seeds?: n
     const points = each.map((seed) => sharpnessOf(shape, i, seed));
     return {
       task,
-      optimizer: shape.name,
+      method: shape.method,
       steps: steps.at(-1)!,
       seeds: points,
       summary: summarizeSharpness(points),
@@ -138,7 +148,7 @@ export function syntheticResults(options: { steps?: readonly number[]; seeds?: n
   });
   const outerSteps = 120;
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind: "reproduce-quick",
     title: "Does a sharpness-aware meta-objective teach an optimizer to find flat ground?",
     command: "lowland reproduce quick --out runs/quick --seed 0 --threads 2 --force",
@@ -157,9 +167,8 @@ export function syntheticResults(options: { steps?: readonly number[]; seeds?: n
       sharpness: { radii: [0.001, 0.005, 0.05, 0.1], examples: 5000, pga: { steps: 20, restarts: 3 } },
     },
     metaTraining: SHAPES.filter(({ group }) => group === "learned").map((shape, i) => ({
-      name: shape.name,
+      method: shape.method,
       regularizer: i === 0 ? "none" : "sam:rho=0.05",
-      task,
       outerSteps,
       settings: {
         horizon: 100,
@@ -175,7 +184,7 @@ export function syntheticResults(options: { steps?: readonly number[]; seeds?: n
       metaValidationCurve: Array.from({ length: 12 }, (_, k) => ({
         outerStep: (k + 1) * 10,
         loss: 0.28 + 1.9 * Math.exp(-k / 2) + 0.02 * (wobble(i, k, 5) + 1),
-        accuracy: 0.9,
+        metrics: { accuracy: 0.9 },
       })),
       bestOuterStep: 110,
       seconds: 61.2 + i * 48,
@@ -184,9 +193,11 @@ export function syntheticResults(options: { steps?: readonly number[]; seeds?: n
     })),
     evaluations,
     sharpness,
-    comparisons: compareOptimizers({ evaluations, sharpness }, [
-      ["lstm + SAM", "lstm"],
-      ["Adam + SAM", "Adam"],
+    metrics: [ACCURACY],
+    regularizers: { sam: { label: "SAM", lowers: "maxLoss" } },
+    comparisons: compareOptimizers({ evaluations, sharpness, metrics: [ACCURACY] }, [
+      { candidate: learned("sam"), baseline: learned("none") },
+      { candidate: adam("sam"), baseline: adam("none") },
     ]),
   };
 }
@@ -194,7 +205,11 @@ export function syntheticResults(options: { steps?: readonly number[]; seeds?: n
 /** Synthetic results with `text` in every string that a user or a machine can choose. */
 export function hostileResults(text: string): Results {
   const small = syntheticResults({ steps: [20], seeds: 2 });
-  const renamed = (name: string) => `${name}${text}`;
+  const renamed = (method: MethodId): MethodId => ({
+    ...method,
+    optimizer: `${method.optimizer}${text}`,
+    ...(method.source !== undefined && { source: text }),
+  });
   return {
     ...small,
     title: text,
@@ -207,25 +222,25 @@ export function hostileResults(text: string): Results {
     settings: { [`k${text}`]: text, list: [text], nested: { [`n${text}`]: { deep: text } } },
     metaTraining: small.metaTraining.map((record) => ({
       ...record,
-      name: renamed(record.name),
-      task: text,
+      method: renamed(record.method),
       regularizer: text,
       settings: { [`s${text}`]: text },
     })),
     evaluations: small.evaluations.map((record) => ({
       ...record,
-      optimizer: renamed(record.optimizer),
+      method: renamed(record.method),
       spec: text,
       task: text,
     })),
     sharpness: small.sharpness.map((record) => ({
       ...record,
-      optimizer: renamed(record.optimizer),
+      method: renamed(record.method),
       task: text,
     })),
     comparisons: small.comparisons.map((comparison, i) => ({
       ...comparison,
       candidate: renamed(comparison.candidate),
+      baseline: renamed(comparison.baseline),
       task: text,
       measure: i === 0 ? text : comparison.measure,
     })),

@@ -1,16 +1,19 @@
-import { compareOptimizers } from "../../src/evaluation/comparisons.ts";
-import { learnedName } from "../../src/evaluation/names.ts";
+import { compareOptimizers } from "../../src/analysis/comparisons.ts";
+import { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "../../src/analysis/summaries.ts";
+import { transferMatrix } from "../../src/analysis/transfer.ts";
+import { isPlain, methodKey } from "../../src/evaluation/method-id.ts";
 import type {
   AtLossSeed,
   EvaluationRecord,
   EvaluationSeed,
+  MethodId,
+  RegularizerRecord,
   Results,
   SharpnessSeed,
 } from "../../src/evaluation/results.ts";
-import { summarizeAtLoss, summarizeEvaluation, summarizeSharpness } from "../../src/evaluation/summaries.ts";
-import { transferMatrix } from "../../src/evaluation/transfer.ts";
 import { pairsOf } from "../../src/reproduce/compare.ts";
 import { paperPlan } from "../../src/reproduce/paper.ts";
+import { ACCURACY } from "../../src/tasks/types.ts";
 
 /** What a made-up regularizer does to the optimizer that was meta-trained with it. */
 export interface Effect {
@@ -54,8 +57,13 @@ function point(seed: number, size: number): SharpnessSeed {
   };
 }
 
+const LABELS: Readonly<Record<string, RegularizerRecord>> = {
+  sam: { label: "SAM", lowers: "maxLoss" },
+  gam: { label: "GAM", lowers: "maxGradientNorm" },
+};
+
 interface Method {
-  readonly name: string;
+  readonly method: MethodId;
   readonly group: "learned" | "hand-designed";
   readonly gradientsPerStep: number;
   readonly effect: Effect;
@@ -71,23 +79,24 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
   const none: Effect = { sharpness: 1, accuracy: 0 };
   const learned = SOURCES.flatMap((source) =>
     REGULARIZERS.flatMap((regularizer) =>
-      [0, 1].map((metaSeed) => {
-        const group = learnedName("lstm", regularizer, source);
-        const name = `${group} #${metaSeed}`;
-        return { group, lineage: { name, source, regularizer, metaSeed } };
-      }),
+      [0, 1].map((metaSeed) => ({ optimizer: "lstm", regularizer, source, metaSeed })),
     ),
   );
   const methods: Method[] = [
-    ...learned.map(({ lineage }) => ({
-      name: lineage.name,
+    ...learned.map((method) => ({
+      method,
       group: "learned" as const,
       gradientsPerStep: 1,
-      effect: lineage.regularizer === "none" ? none : effect,
+      effect: isPlain(method) ? none : effect,
     })),
-    { name: "Adam", group: "hand-designed", gradientsPerStep: 1, effect: none },
     {
-      name: "Adam + SAM",
+      method: { optimizer: "adam", regularizer: "none" },
+      group: "hand-designed",
+      gradientsPerStep: 1,
+      effect: none,
+    },
+    {
+      method: { optimizer: "adam", regularizer: "sam" },
       group: "hand-designed",
       gradientsPerStep: 2,
       effect: { sharpness: 0.7, accuracy: 0 },
@@ -104,7 +113,7 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
         seed,
         trainLoss,
         testLoss: 0.4,
-        testAccuracy,
+        metrics: { accuracy: testAccuracy },
         curve: [
           { step: 0, loss: 2.3 },
           { step: 100, loss: 0.3 },
@@ -113,26 +122,26 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
     });
     return {
       task,
-      optimizer: method.name,
-      spec: method.name.toLowerCase(),
+      method: method.method,
+      spec: methodKey(method.method),
       group: method.group,
       gradientsPerStep: method.gradientsPerStep,
       secondsPerStep: 0.001 * method.gradientsPerStep,
       steps: 100,
       seeds,
-      summary: summarizeEvaluation(seeds),
+      summary: summarizeEvaluation(seeds, [ACCURACY]),
     };
   });
   const sharpness = each.map(({ method, task, at }) => {
     const seeds = SEEDS.map((seed) => point(seed, sizeOf(at, seed, method.effect.sharpness)));
-    return { task, optimizer: method.name, steps: 100, seeds, summary: summarizeSharpness(seeds) };
+    return { task, method: method.method, steps: 100, seeds, summary: summarizeSharpness(seeds) };
   });
   const sharpnessAtLoss = each.map(({ method, task, at }) => {
     const factor = method.effect.sharpnessAtLoss ?? method.effect.sharpness;
     const seeds = SEEDS.map((seed): AtLossSeed => ({ ...point(seed, sizeOf(at, seed, factor)), step: 50 }));
     return {
       task,
-      optimizer: method.name,
+      method: method.method,
       below: 0.5,
       every: 10,
       maxSteps: 100,
@@ -140,10 +149,10 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
       summary: summarizeAtLoss(seeds),
     };
   });
-  const records = { evaluations, sharpness, ...(atLoss && { sharpnessAtLoss }) };
+  const records = { evaluations, sharpness, metrics: [ACCURACY], ...(atLoss && { sharpnessAtLoss }) };
   const plan = paperPlan("tiny");
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind: "reproduce-paper",
     title: plan.title,
     command: "lowland reproduce paper --out runs/paper --budget day",
@@ -154,11 +163,9 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
     seed: 0,
     durationSeconds: 3600,
     settings: { tasks: [...TASKS] },
-    metaTraining: learned.map(({ lineage }) => ({
-      name: lineage.name,
-      regularizer: lineage.regularizer === "sam" ? "sam:rho=0.05" : lineage.regularizer,
-      task: lineage.source,
-      metaSeed: lineage.metaSeed,
+    metaTraining: learned.map((method) => ({
+      method,
+      regularizer: method.regularizer === "sam" ? "sam:rho=0.05" : method.regularizer,
       outerSteps: 100,
       settings: {},
       metaLossCurve: [{ outerStep: 100, metaLoss: 0.5 }],
@@ -169,11 +176,9 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
       gradientEvaluations: 4000,
     })),
     ...records,
-    comparisons: compareOptimizers(records, pairsOf(plan, learned)),
-    transfer: transferMatrix(
-      records,
-      learned.map(({ lineage }) => lineage),
-    ),
+    regularizers: LABELS,
+    comparisons: compareOptimizers(records, pairsOf(plan, learned, LABELS)),
+    transfer: transferMatrix(records, learned),
     datasets: [
       { name: "mnist", kind: "files", checksums: "official" },
       {
@@ -192,7 +197,7 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
             spec: "sam:rho=0.05",
             outerSteps: 50,
             loss: 0.5,
-            accuracy: 0.8,
+            metrics: { accuracy: 0.8 },
             bestOuterStep: 50,
             gradientEvaluations: 99,
           },
@@ -200,7 +205,7 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
             spec: "sam:rho=0.2",
             outerSteps: 50,
             loss: 0.6,
-            accuracy: 0.7,
+            metrics: { accuracy: 0.7 },
             bestOuterStep: 50,
             gradientEvaluations: 99,
           },
@@ -211,12 +216,12 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
     tuning: [
       {
         task: "cifar-10/cnn",
-        optimizer: "Adam",
+        method: { optimizer: "adam", regularizer: "none" },
         seeds: [1000],
         candidates: [
           {
             spec: "adam:lr=0.01",
-            scores: [{ steps: 100, loss: 0.4, accuracy: 0.9 }],
+            scores: [{ steps: 100, loss: 0.4, metrics: { accuracy: 0.9 } }],
             gradientEvaluations: 100,
           },
         ],

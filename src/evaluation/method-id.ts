@@ -1,0 +1,48 @@
+import type { MetaConfig } from "../meta/config.ts";
+import { parseSpec } from "../spec.ts";
+import type { MethodId } from "./results.ts";
+
+/** One string for every method: what maps are keyed by. */
+export function methodKey({ optimizer, regularizer, source, metaSeed }: MethodId): string {
+  return JSON.stringify([optimizer, regularizer, source ?? null, metaSeed ?? null]);
+}
+
+/** Whether two identities are of one method. */
+export function isSameMethod(one: MethodId, other: MethodId): boolean {
+  return methodKey(one) === methodKey(other);
+}
+
+/** Its repetitions together: the method without its meta-seed. */
+export function groupOf({ metaSeed: _, ...group }: MethodId): MethodId {
+  return group;
+}
+
+/** The same method without a regularizer. */
+export function plainOf(method: MethodId): MethodId {
+  return { ...method, regularizer: "none" };
+}
+
+/** Whether no regularizer is in it, explicitly or in the meta-objective. */
+export function isPlain({ regularizer }: MethodId): boolean {
+  return regularizer === "none";
+}
+
+/** The learned optimizer that a configuration of meta-training gives. */
+export function methodOf({
+  learned,
+  regularizer,
+  tasks,
+  seed,
+}: Pick<MetaConfig, "learned" | "regularizer" | "tasks" | "seed">): MethodId & { readonly source: string } {
+  return {
+    optimizer: parseSpec(learned).name,
+    regularizer: parseSpec(regularizer).name,
+    source: tasks.join(", "),
+    metaSeed: seed,
+  };
+}
+
+/** Whether a task is among those that a learned optimizer was meta-trained on. */
+export function isHome(method: MethodId, task: string): boolean {
+  return method.source?.split(", ").includes(task) ?? false;
+}

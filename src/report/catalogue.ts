@@ -1,0 +1,238 @@
+// The one place where facts become sentences: the page, the command line, the README and the cards print from here.
+import type { Outcome, Tally } from "../analysis/decisions.ts";
+import { isDecided, testsIn } from "../analysis/decisions.ts";
+import type { Fact, Range } from "../analysis/facts.ts";
+import type { TestedAt, Verdict } from "../analysis/verdicts.ts";
+import type { Comparison } from "../evaluation/results.ts";
+import { count, fixed, listed, percent, plural, pValue, signed, significant } from "./format.ts";
+import type { Labels } from "./labels.ts";
+
+/** What the paper asks and claims. */
+export const QUESTIONS: Readonly<
+  Record<Verdict["id"], { readonly question: string; readonly claim: string }>
+> = {
+  learned: {
+    question: "Can a regularizer be learned?",
+    claim:
+      "A learned optimizer that was meta-trained with SAM, GSAM or GAM in its meta-objective finds flatter ground by itself, from plain gradients, than one that was meta-trained without.",
+  },
+  transfer: {
+    question: "Does it transfer?",
+    claim:
+      "The effect carries over to datasets and architectures that were not met in meta-training, in flatness and in test accuracy.",
+  },
+  radius: {
+    question: "At which radius?",
+    claim: "The neighbourhood is lower at every radius that was looked at.",
+  },
+  cost: {
+    question: "At what cost?",
+    claim:
+      "A learned optimizer needs one gradient a step where explicit SAM and GSAM need two and GAM four, and gives nothing up for it.",
+  },
+};
+
+/** When a claim is called what: the rule that `outcomeOf` decides by. */
+export const OUTCOMES: Readonly<Record<Outcome, string>> = {
+  reproduced: "in every part more than half of the tests are for the claim, and none is against it",
+  "partly reproduced": "some tests are for the claim, none is against it",
+  mixed: "some tests are for the claim and some against it",
+  "not reproduced": "some tests are against the claim, none is for it",
+  undecided: "no test is for the claim, none against it",
+  "not tested": "there is no test",
+};
+
+/** When a test is for or against a claim; one wording everywhere. */
+export const SIGNIFICANCE =
+  "“For” and “against” mean p < 0.05 after Holm’s correction over all tests of these results, and the same direction in every meta-seed; the rest is undecided";
+
+/** By which rule a verdict was decided. */
+export function ruleOf({ id, outcome }: Pick<Verdict, "id" | "outcome">): string {
+  const parts = {
+    learned: "Parts: own quantities after equal steps and at equal training loss.",
+    transfer: "Parts: own quantities after equal steps and at equal training loss, and test accuracy.",
+    radius: "Parts: each radius.",
+    cost: "For: test accuracy is no worse by one point (one-sided test, corrected together with all others). Against: it is lower, and not so little.",
+  };
+  return `${outcome}: ${OUTCOMES[outcome]}. ${parts[id]}`;
+}
+
+/** What tests compare, in the heads of tables. */
+export const TESTED_AT: Readonly<Record<TestedAt, string>> = {
+  "equal steps": "equal steps",
+  "equal training loss": "equal training loss",
+  quality: "test accuracy",
+};
+
+/** `4 for, 0 against of 24 (4 of one run; 2 unequally trained); median −12 % [−30, −2]`. */
+export function tallyText(tally: Tally): string {
+  const { support, against, ofOneRun = 0, unequallyTrained = 0 } = tally;
+  const notes = [
+    ...(ofOneRun > 0 ? [`${ofOneRun} of one run`] : []),
+    ...(unequallyTrained > 0 ? [`${unequallyTrained} unequally trained`] : []),
+  ];
+  const noted = notes.length === 0 ? "" : ` (${notes.join("; ")})`;
+  const effect = effectText(tally);
+  return `${support} for, ${against} against of ${testsIn(tally)}${noted}${effect === "" ? "" : `; median ${effect}`}`;
+}
+
+/** `−12 % [−30, −2]`: the median change over all tests and its quartiles; in points for shares that are differences. */
+export function effectText({ effect }: Tally): string {
+  if (effect === undefined) return "";
+  const format = signed(fixed(effect.of === "share" ? 0 : 1));
+  const [low, median, high] = [effect.low, effect.median, effect.high].map((value) => format(100 * value));
+  return `${median}${effect.of === "share" ? "\u00a0%" : " points"} [${low}, ${high}]`;
+}
+
+/** `significantly lower in 5 of 8 tests, significantly higher in 1, undecided in 2`. */
+function told(
+  { support, against, undecided, ...rest }: Tally,
+  direction: "lower" | "higher" | "better",
+): string {
+  const other = { lower: "higher", higher: "lower", better: "worse" }[direction];
+  const effect = effectText({ support, against, undecided, ...rest });
+  const of = testsIn({ support, against, undecided });
+  return `significantly ${direction} in ${support} of ${of}, significantly ${other} in ${against}, undecided in ${undecided}${effect === "" ? "" : ` (median change ${effect})`}`;
+}
+
+function spread([low, high]: Range, format: (value: number) => string = String): string {
+  const [one, other] = [format(low), format(high)];
+  return one === other ? one : `${one} to ${other}`;
+}
+
+type Sentences = {
+  readonly [F in Fact["fact"]]: (fact: Extract<Fact, { fact: F }>, labels: Labels) => string;
+};
+
+const NOTHING_TESTED = {
+  flatter:
+    "These results hold no tested comparison of a regularized with a plain learned optimizer on which to decide it.",
+  transfers:
+    "Nothing was evaluated on a task that was not met in meta-training with enough seeds for a test.",
+  explicit:
+    "No learned optimizer was tested against the explicit regularizer, so nothing is known of what it gives up.",
+};
+
+const NOT_CONVERGED = {
+  topEigenvalue: ["top eigenvalues", "they are lower bounds"],
+  trace: ["traces", "their standard error is above 5 %"],
+  eigenvalues: ["spectra", "their residuals are above 0.1 % of the largest modulus"],
+} as const;
+
+const SENTENCES: Sentences = {
+  "nothing tested": ({ claim }) => NOTHING_TESTED[claim],
+  "own quantity": ({ regularizer, measure, tally }, labels) =>
+    `${labels.regularizer(regularizer)}, ${measure === undefined ? "own quantity" : labels.measure(measure).toLowerCase()} on the task of meta-training: ${told(tally, "lower")}.`,
+  "unequally trained": ({ count: own, of }) =>
+    `In ${count(own)} of these ${count(of)} significant differences the training loss differs significantly too: what differs may be how far the networks were trained.`,
+  "training loss": ({ tally }) =>
+    `Equal steps are not equal training: with a regularizer the training loss is ${told(tally, "higher")}.`,
+  "equal loss": ({ tally, untested }) =>
+    `At equal training loss: ${told(tally, "lower")}${untested === 0 ? "" : ` (in ${untested} more too few runs got there)`}.`,
+  "equal loss not compared": () =>
+    "No run was compared at equal training loss, so that “flatter” may only mean “less trained”.",
+  quality: ({ measures, tally }, labels) =>
+    `${listed(measures.map(labels.measure))}: ${told(tally, "better")}.`,
+  control: ({ tally }) =>
+    `As a control, the top eigenvalue with an explicit regularizer on the same optimizer: ${told(tally, "lower")}.`,
+  elsewhere: ({ tasks, tally }) =>
+    `On the ${spread(tasks)} ${tasks[1] === 1 ? "task" : "tasks"} other than its own for each source, each regularizer’s own quantity: ${told(tally, "lower")}.`,
+  "by radius": ({ tallies }) =>
+    `Over all sources, tasks and numbers of steps, each regularizer’s own quantity: ${tallies
+      .map(({ radius, tally }) => `at radius ${radius} ${told(tally, "lower")}`)
+      .join(
+        "; ",
+      )}. At small radii maximum loss and surrogate gap follow the gradient norm at the point reached; only at larger ones do they show curvature.`,
+  "gradients a step": ({ learned, explicit }) =>
+    `A step of a learned optimizer takes ${spread(learned)} gradient, one with an explicit regularizer ${spread(explicit)}.`,
+  "two forms": ({ label }) =>
+    `Explicit ${label} is the method as its authors released it; in the meta-objective ${label} is the paper’s formula.`,
+  "no worse": ({ tally, close, margin }) =>
+    `Against the hand-designed optimizer with the same regularizer explicitly, tuned, test accuracy is significantly no worse by ${fixed(0)(100 * margin)} point in ${tally.support} of ${testsIn(tally)}${close === 0 ? "" : ` (in ${close} of them significantly lower, by less)`}, significantly lower in ${tally.against} of the others, undecided in ${tally.undecided} (median change ${effectText(tally)}).`,
+  time: ({ ratio, tasks }) =>
+    `Gradients are not time: on this machine a step of a learned optimizer took ${spread(ratio, significant)} times as long as one with an explicit regularizer${tasks === 1 ? "" : ", by task"}.`,
+  "meta-training": ({ gradients, runs }) =>
+    `Meta-training came before, meta-validations, the search over its settings and runs it started from not counted: ${count(gradients)} gradients in ${plural(runs, "run")}.`,
+
+  "single runs": ({ sources }, labels) =>
+    `From ${listed(sources.map(labels.task))} there is one meta-training run for each regularizer: a test says that this optimizer differs from that one, not that meta-training again would give the same.`,
+  "recipes differ": ({ among, source, runs, settings }, labels) => {
+    const parts = settings.map(
+      ({ name, values }) => `${name} is ${listed(values.map(([value, own]) => `${value} in ${own}`))}`,
+    );
+    const fact =
+      among === "compared"
+        ? `Meta-training runs on ${labels.task(source)} differ in more than the regularizer, and what is compared may be that`
+        : `Repetitions of meta-training on ${labels.task(source)} differ in more than the meta-seed`;
+    return `${fact}: ${parts.join("; ")} of ${plural(runs, "run")}.`;
+  },
+  "still improving": ({ runs, of, most, fall, threshold }, labels) =>
+    `More meta-training may give more: in ${count(runs)} of ${count(of)} runs with five meta-validations or more the lowest meta-validation loss still fell by more than ${100 * threshold} % in the last fifth of the outer steps, most in that of ${labels.method(most)}, by ${percent(fall)} %.`,
+  power: ({ tests, pairs, effect }) =>
+    `Undecided does not mean absent. Holm’s correction runs over ${plural(tests, "test")}: with ${plural(pairs, "pair")} of seeds the first of them needs a mean difference of ${significant(effect)} standard deviations, and those after it hardly less. Intervals are not corrected.`,
+  "equal loss is early": ({ share, fewer }) =>
+    `“At equal training loss” is where the loss on the examples of the measurement is first seen below a value that every decent optimizer reaches: on the way, not at the end (half of the optimizers get there within ${percent(share)} % of their steps).${
+      fewer === undefined
+        ? ""
+        : ` Seeds that did not get there are left out: ${count(fewer.tests)} of ${plural(fewer.of, "test")} there rest on fewer than ${fewer.most} pairs, down to ${fewer.least}, those that trained fastest.`
+    }`,
+  tuning: ({ seeds, atEdge, choices, smallestRadius }) => {
+    const where =
+      atEdge === 0
+        ? "every learning rate chosen lies inside its range"
+        : `${count(atEdge)} of ${count(choices)} learning rates chosen lie at an end of their range, so that a better one may lie beyond`;
+    const radii =
+      smallestRadius === undefined
+        ? ""
+        : ` The smallest radius was chosen for ${count(smallestRadius.choices)} of ${count(smallestRadius.of)} explicit regularizers: the loss prefers less of one.`;
+    return `Hand-designed optimizers were tuned on ${listed(seeds.map((number) => plural(number, "seed")))}: ${where}.${radii}`;
+  },
+
+  leader: ({ task, steps, trained, judged }, labels) => {
+    const loss = `the lowest mean training loss (${significant(trained.loss)})`;
+    const first = labels.method(trained.method);
+    const share =
+      judged &&
+      `the best mean ${labels.measure(judged.measure).toLowerCase()} (${labels.value(judged.measure)(judged.value)}${labels.unit(judged.measure) === "" ? "" : " %"})`;
+    const second = judged && labels.method(judged.method);
+    const rest = share === undefined ? "" : second === first ? ` and ${share}` : `, ${second} ${share}`;
+    return `After ${count(steps)} steps on ${labels.task(task)}, ${first} has ${loss}${rest}.`;
+  },
+  difference: ({ tests }, labels) => {
+    const { candidate, baseline, steps, task } = tests[0];
+    return `${labels.method(candidate)} against ${labels.method(baseline)}, ${count(steps)} steps on ${labels.task(task)}: ${tests.map((test) => differenceText(test, labels)).join("; ")}.`;
+  },
+  diverged: ({ runs }) => {
+    const text = plural(runs, "run");
+    return `${text.charAt(0).toUpperCase()}${text.slice(1)} diverged; means and intervals are over the others.`;
+  },
+  "not converged": ({ measure, count: own, of }) => {
+    const [name, meaning] = NOT_CONVERGED[measure];
+    return `${own} of ${of} ${name} had not converged: ${meaning}.`;
+  },
+
+  behind: ({ steps, tasks }, labels) =>
+    `After ${count(steps)} steps it is clearly behind the best hand-designed optimizer on ${listed(tasks.map(labels.task))}.`,
+  "worse later": ({ steps, tasks }, labels) =>
+    `After ${count(steps)} steps its training loss is higher than before on ${listed(tasks.map(labels.task))}: stop it in time.`,
+  "runs diverged": ({ steps, runs, of }) => `${runs} of ${of} runs of ${count(steps)} steps diverged.`,
+};
+
+/** A fact as a sentence. */
+export function sentenceOf<F extends Fact>(fact: F, labels: Labels): string {
+  const write = SENTENCES[fact.fact] as (fact: Fact, labels: Labels) => string;
+  return write(fact, labels);
+}
+
+function differenceText(test: Comparison, labels: Labels): string {
+  const { measure, radius, scale, meanDifference, low, high, pHolm } = test;
+  const format = labels.difference(measure, scale);
+  const difference = meanDifference ?? 0;
+  const size = `${format(Math.abs(difference))}${labels.unit(measure)} ${difference < 0 ? "lower" : "higher"}`;
+  const where = radius === undefined ? "" : ` at radius ${radius}`;
+  const what = `${labels.measure(measure).toLowerCase()}${where} is ${size}`;
+  if (pHolm === null || low === null) return `${what} (too few seeds for a test)`;
+  const p = pValue(pHolm);
+  const verdict = isDecided(test) ? "" : ", not significant";
+  return `${what} (95\u00a0% interval ${signed(format)(low)} to ${signed(format)(high)}; corrected p\u00a0${p.startsWith("<") ? p : `=\u00a0${p}`}${verdict})`;
+}

@@ -1,0 +1,108 @@
+// Display names: made here of identities, where something is printed, and never taken apart again.
+import { groupBy, unique } from "../evaluation/group.ts";
+import { groupOf, isPlain, methodKey } from "../evaluation/method-id.ts";
+import type { DatasetRecord, MethodId, Results } from "../evaluation/results.ts";
+import { type Format, fixed, percent, significant } from "./format.ts";
+import { measureWords } from "./words.ts";
+
+const OPTIMIZERS: Readonly<Record<string, string>> = {
+  sgd: "SGD",
+  momentum: "Momentum",
+  nesterov: "Nesterov",
+  rmsprop: "RMSProp",
+  adam: "Adam",
+  adamw: "AdamW",
+  soap: "SOAP",
+  lion: "Lion",
+  muon: "Muon",
+  lstm: "LSTM",
+  rnnprop: "RNNprop",
+};
+
+/** What things are called on one page. */
+export interface Labels {
+  /** `LSTM + SAM from mnist/mlp #1`, `Adam + SAM`; in an evaluation the spec string. */
+  method(id: MethodId): string;
+  /** `SAM`; `plain` for none. */
+  regularizer(name: string): string;
+  /** The task with what its reader has to know of the data: `cifar-10/cnn (JPEG copy)`; several joined by commas. */
+  task(name: string): string;
+  /** `Test accuracy`, `Maximum loss`. */
+  measure(name: string): string;
+  /** Writes a value, a difference, and the unit of a difference. */
+  value(measure: string): Format;
+  difference(measure: string, scale?: "share"): Format;
+  unit(measure: string): string;
+}
+
+/** What the things in some results are called. */
+export function labelsOf(results: Results): Labels {
+  const { kind, metrics, regularizers, metaTraining, evaluations, datasets = [] } = results;
+  const verbatim = kind === "evaluate" || kind === "sharpness";
+  const sources = unique(metaTraining.map(({ method }) => method.source));
+  const elsewhere = unique(evaluations.map(({ task }) => task)).some((task) => task !== sources[0]);
+  const groups = groupBy(metaTraining, ({ method }) => methodKey(groupOf(method)));
+  const notes = new Map(datasets.map((dataset) => [dataset.name, shortNote(dataset)]));
+  const metricNamed = (name: string) => metrics.find((metric) => metric.name === name);
+  const isShare = (measure: string) => metricNamed(measure)?.format === "percent";
+  const regularizer = (name: string) =>
+    name === "none" ? "plain" : (regularizers[name]?.label ?? name.toUpperCase());
+  return {
+    method(id) {
+      const { optimizer, source, metaSeed } = id;
+      if (verbatim) return isPlain(id) ? optimizer : `${optimizer}+${id.regularizer}`;
+      const name = OPTIMIZERS[optimizer] ?? optimizer;
+      const own = isPlain(id) ? name : `${name} + ${regularizer(id.regularizer)}`;
+      const from = source !== undefined && (sources.length > 1 || elsewhere) ? ` from ${source}` : "";
+      const repeated = (groups.get(methodKey(groupOf(id)))?.length ?? 0) > 1;
+      return `${own}${from}${metaSeed !== undefined && repeated ? ` #${metaSeed}` : ""}`;
+    },
+    regularizer,
+    task: (names) =>
+      names
+        .split(", ")
+        .map((name) => {
+          const note = notes.get(name.split("/")[0]!);
+          return note === undefined ? name : `${name} (${note})`;
+        })
+        .join(", "),
+    measure(name) {
+      const metric = metricNamed(name);
+      return metric === undefined ? (measureWords(name)?.label ?? name) : `Test ${metric.label}`;
+    },
+    value: (measure) => (isShare(measure) ? percent : significant),
+    difference(measure, scale) {
+      if (isShare(measure)) return percent;
+      return scale === "share" ? (value) => `${percent(value)}\u00a0%` : significant;
+    },
+    unit: (measure) => (isShare(measure) ? " points" : ""),
+  };
+}
+
+/** What a note says first, up to its first mark: `JPEG copy`. No comma: lists of tasks are joined by them. */
+export function shortNote({ note }: DatasetRecord): string | undefined {
+  const first = note?.split(/[,:;.(]/)[0]?.trim();
+  return first ? first : undefined;
+}
+
+/** What a method of an experiment is called where no results are at hand: folders, progress, errors. */
+export function fullName(
+  { optimizer, regularizer, source, metaSeed }: MethodId,
+  label: (regularizer: string) => string = (name) => name.toUpperCase(),
+): string {
+  const own = `${OPTIMIZERS[optimizer] ?? optimizer}${regularizer === "none" ? "" : ` + ${label(regularizer)}`}`;
+  return `${own}${source === undefined ? "" : ` from ${source}`}${metaSeed === undefined ? "" : ` #${metaSeed}`}`;
+}
+
+/** A name as a folder or file: `lstm-sam-from-mnist-mlp-0`. */
+export function slug(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+}
+
+/** Points of a share, percent of a ratio, or the measure's own unit: a number of a heat map. */
+export function changeFormat(measure: string, labels: Labels): Format {
+  return fixed(labels.unit(measure) === "" ? 0 : 1);
+}
