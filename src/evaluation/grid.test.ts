@@ -206,6 +206,15 @@ describe("runGrid", () => {
     });
   });
 
+  it("rejects with what its observer throws, on one thread or two", async () => {
+    for (const threads of [1, 2]) {
+      const onDone = (): never => {
+        throw new Error("cannot watch");
+      };
+      await expect(runGrid(jobs(), { threads, onDone })).rejects.toThrow("cannot watch");
+    }
+  });
+
   it("stops when the signal is raised", async () => {
     const long = gridJobs({
       tasks: [task],

@@ -25,3 +25,15 @@ describe("an executor in this thread", () => {
     for (let again = 0; again < 2; again++) expect(await use()).toEqual([during, after]);
   });
 });
+
+describe("an executor on several threads", () => {
+  it("rejects with what its workers cannot build, as what it is", async () => {
+    const config = resolveMetaConfig({ tasks: ["synthetic-digits/mlp"] });
+    const training = await buildMetaTraining(config);
+    const broken = { ...training, config: { ...config, regularizer: "smm" } };
+    await expect(openExecutor(broken, { threads: 2 })).rejects.toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringContaining('unknown regularizer "smm"; did you mean "sam"?'),
+    });
+  });
+});
