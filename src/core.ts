@@ -84,12 +84,12 @@ export {
   type AdamOptions,
   adam,
   adamw,
+  lion,
   momentum,
   nesterov,
   rmsprop,
   sgd,
 } from "./optimizers/first-order.ts";
-export { lion } from "./optimizers/lion.ts";
 export { formatMethod, type MethodSpec, makeOptimizer, parseMethod } from "./optimizers/method.ts";
 export { type MuonOptions, muon } from "./optimizers/muon.ts";
 export { optimizers } from "./optimizers/registry.ts";

@@ -1,150 +1,81 @@
-import { LowlandError } from "../errors.ts";
-import { kernels } from "../kernels/module.ts";
-import type { Vector } from "../kernels/types.ts";
-import { axpy, inKernelMemory } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
-import { defineOptimizer, zeros } from "./define.ts";
+import { elementwise } from "./elementwise.ts";
 import {
   adamParameters,
   adamwParameters,
+  lionParameters,
   momentumParameters,
   rmspropParameters,
   sgdParameters,
 } from "./parameters.ts";
-import * as reference from "./reference.ts";
-import type { Optimizer, OptimizerState } from "./types.ts";
-
-/** Whether a step can run on the kernels; throws where lengths differ. */
-function onKernels(name: string, params: Vector, gradient: Vector, ...state: Vector[]): boolean {
-  for (const vector of [gradient, ...state]) {
-    if (vector.length !== params.length) {
-      throw new LowlandError(
-        "E_SHAPE",
-        `${name}: params have ${params.length} entries, but gradient or state has ${vector.length}; call init with the layout of these params`,
-      );
-    }
-  }
-  return [params, gradient, ...state].every(inKernelMemory);
-}
+import { adamUpdate, gradientUpdate, lionUpdate, momentumUpdate, power, rmspropUpdate } from "./reference.ts";
+import type { Optimizer } from "./types.ts";
 
 /**
  * Stochastic gradient descent: w ← w − lr·g.
  *
- * @param lr learning rate
+ * @param options `lr` learning rate
  */
 export function sgd(options: Partial<Settings<typeof sgdParameters>> = {}): Optimizer {
-  const { lr } = settle("optimizer sgd", sgdParameters, options);
-  return momentumFamily("sgd", { lr }, { lr, momentum: 0, nesterov: false });
+  const settings = settle("optimizer sgd", sgdParameters, options);
+  const { lr } = settings;
+  return elementwise({
+    name: "sgd",
+    settings,
+    vectors: [],
+    kernel: (calls, { w, u, g }, n) => calls.gradientStep(w, u, g, n, lr),
+    plain: ({ u, g }) => gradientUpdate(u, g, lr),
+  });
 }
 
 /**
  * Heavy-ball momentum: v ← μ·v + g; w ← w − lr·v. (Polyak, 1964; PyTorch's convention.)
  *
- * @param lr learning rate
- * @param momentum μ
+ * @param options `lr` learning rate, `momentum` μ
  */
 export function momentum(options: Partial<Settings<typeof momentumParameters>> = {}): Optimizer {
-  const { lr, momentum } = settle("optimizer momentum", momentumParameters, options);
-  return momentumFamily("momentum", { lr, momentum }, { lr, momentum, nesterov: false });
+  return withVelocity("momentum", settle("optimizer momentum", momentumParameters, options), false);
 }
 
 /**
  * Nesterov momentum: v ← μ·v + g; w ← w − lr·(g + μ·v). (Sutskever et al., 2013; PyTorch's convention.)
  *
- * @param lr learning rate
- * @param momentum μ
+ * @param options `lr` learning rate, `momentum` μ
  */
 export function nesterov(options: Partial<Settings<typeof momentumParameters>> = {}): Optimizer {
-  const { lr, momentum } = settle("optimizer nesterov", momentumParameters, options);
-  return momentumFamily("nesterov", { lr, momentum }, { lr, momentum, nesterov: true });
+  return withVelocity("nesterov", settle("optimizer nesterov", momentumParameters, options), true);
 }
 
-function momentumFamily(
+function withVelocity(
   name: string,
-  settings: Record<string, number>,
-  { lr, momentum, nesterov }: { lr: number; momentum: number; nesterov: boolean },
+  settings: Settings<typeof momentumParameters>,
+  nesterov: boolean,
 ): Optimizer {
-  return inPlace({
+  const { lr, momentum } = settings;
+  return elementwise({
     name,
     settings,
-    vectors: momentum === 0 ? [] : ["velocity"],
-    step(params, gradient, { vectors: { velocity } }) {
-      const { calls } = kernels();
-      if (velocity === undefined) {
-        if (onKernels(name, params, gradient)) {
-          calls.addScaled(params.byteOffset, -lr, gradient.byteOffset, params.byteOffset, params.length);
-        } else reference.sgdStep(params, gradient, lr);
-      } else if (onKernels(name, params, gradient, velocity)) {
-        calls.momentumStep(
-          params.byteOffset,
-          0,
-          gradient.byteOffset,
-          velocity.byteOffset,
-          params.length,
-          lr,
-          momentum,
-          nesterov,
-        );
-      } else reference.momentumStep(params, gradient, velocity, lr, momentum, nesterov);
-    },
-  });
-}
-
-/** An optimizer whose step does not depend on the parameters: at w = 0 the step is the update. */
-function inPlace({
-  name,
-  settings,
-  vectors,
-  step,
-}: Pick<Optimizer, "name" | "settings"> & {
-  readonly vectors: readonly string[];
-  /** w ← w + u, after the counter of the state was raised. */
-  readonly step: (params: Vector, gradient: Vector, state: OptimizerState) => void;
-}): Optimizer {
-  return defineOptimizer({
-    name,
-    settings,
-    init: (layout, start) => zeros(layout, vectors, start),
-    update(gradient, state, _context, update) {
-      state.step++;
-      update.fill(0);
-      step(update, gradient, state);
-    },
-    step(params, gradient, state) {
-      state.step++;
-      step(params, gradient, state);
-    },
+    vectors: ["velocity"],
+    kernel: (calls, { w, u, g, velocity }, n) =>
+      calls.momentumStep(w, u, g, velocity, n, lr, momentum, nesterov),
+    plain: ({ u, g, velocity }) => momentumUpdate(u, g, velocity, { ...settings, nesterov }),
   });
 }
 
 /**
  * RMSProp: s ← d·s + (1−d)·g²; w ← w − lr·g/(√s + ε). (Tieleman & Hinton, 2012.)
  *
- * @param lr learning rate
- * @param decay d
- * @param eps ε
+ * @param options `lr` learning rate, `decay` d, `eps` ε
  */
 export function rmsprop(options: Partial<Settings<typeof rmspropParameters>> = {}): Optimizer {
-  const { lr, decay, eps } = settle("optimizer rmsprop", rmspropParameters, options);
-  return inPlace({
+  const settings = settle("optimizer rmsprop", rmspropParameters, options);
+  const { lr, decay, eps } = settings;
+  return elementwise({
     name: "rmsprop",
-    settings: { lr, decay, eps },
+    settings,
     vectors: ["square"],
-    step(params, gradient, { vectors }) {
-      const square = vectors.square!;
-      if (onKernels("rmsprop", params, gradient, square)) {
-        kernels().calls.rmspropStep(
-          params.byteOffset,
-          0,
-          gradient.byteOffset,
-          square.byteOffset,
-          params.length,
-          lr,
-          decay,
-          eps,
-        );
-      } else reference.rmspropStep(params, gradient, square, lr, decay, eps);
-    },
+    kernel: (calls, { w, u, g, square }, n) => calls.rmspropStep(w, u, g, square, n, lr, decay, eps),
+    plain: ({ u, g, square }) => rmspropUpdate(u, g, square, settings),
   });
 }
 
@@ -161,7 +92,7 @@ export type AdamOptions = Partial<Settings<typeof adamParameters>>;
  * optimizer.step(params, gradient, state); // params changes in place
  */
 export function adam(options: AdamOptions = {}): Optimizer {
-  return adamFamily("adam", settle("optimizer adam", adamParameters, options));
+  return withMoments("adam", settle("optimizer adam", adamParameters, options), 0);
 }
 
 /**
@@ -169,49 +100,42 @@ export function adam(options: AdamOptions = {}): Optimizer {
  */
 export function adamw(options: Partial<Settings<typeof adamwParameters>> = {}): Optimizer {
   const settings = settle("optimizer adamw", adamwParameters, options);
-  const inner = adamFamily("adamw", settings);
-  return defineOptimizer({
-    ...inner,
-    reads: { params: true },
-    update(gradient, state, context, update) {
-      inner.update(gradient, state, context, update);
-      axpy(-settings.lr * settings.decay, context.params, update);
+  return withMoments("adamw", settings, settings.lr * settings.decay);
+}
+
+function withMoments(name: string, settings: Settings<typeof adamParameters>, shrink: number): Optimizer {
+  const { lr, b1, b2, eps } = settings;
+  const corrections = (step: number) => ({ c1: 1 - power(b1, step), c2: 1 - power(b2, step) });
+  return elementwise({
+    name,
+    settings,
+    reads: { params: shrink > 0 },
+    vectors: ["mu", "nu"],
+    kernel(calls, { w, u, g, mu, nu }, n, step) {
+      const { c1, c2 } = corrections(step);
+      calls.adamStep(w, u, g, mu, nu, n, lr, b1, b2, eps, c1, c2, shrink);
     },
-    step: undefined,
+    plain({ w, u, g, mu, nu }, step) {
+      adamUpdate(u, g, w, mu, nu, { lr, b1, b2, eps, ...corrections(step), shrink });
+    },
   });
 }
 
-function adamFamily(
-  name: string,
-  settings: { lr: number; b1: number; b2: number; eps: number; decay?: number },
-): Optimizer {
-  const { lr, b1, b2, eps } = settings;
-  return inPlace({
-    name,
+/**
+ * Lion: w ← w − lr·(sign(b1·m + (1−b1)·g) + decay·w); m ← b2·m + (1−b2)·g. (Chen et al., 2023, algorithm 2.)
+ *
+ * Every entry moves by the same length: learning rates are three to ten times smaller than Adam's, decays as much larger.
+ */
+export function lion(options: Partial<Settings<typeof lionParameters>> = {}): Optimizer {
+  const settings = settle("optimizer lion", lionParameters, options);
+  const { lr, b1, b2, decay } = settings;
+  const shrink = lr * decay;
+  return elementwise({
+    name: "lion",
     settings,
-    vectors: ["mu", "nu"],
-    step(params, gradient, state) {
-      const mu = state.vectors.mu!;
-      const nu = state.vectors.nu!;
-      const c1 = 1 - reference.power(b1, state.step);
-      const c2 = 1 - reference.power(b2, state.step);
-      if (onKernels(name, params, gradient, mu, nu)) {
-        kernels().calls.adamStep(
-          params.byteOffset,
-          0,
-          gradient.byteOffset,
-          mu.byteOffset,
-          nu.byteOffset,
-          params.length,
-          lr,
-          b1,
-          b2,
-          eps,
-          c1,
-          c2,
-          0,
-        );
-      } else reference.adamStep(params, gradient, mu, nu, { lr, b1, b2, eps, c1, c2, shrink: 0 });
-    },
+    reads: { params: shrink > 0 },
+    vectors: ["mu"],
+    kernel: (calls, { w, u, g, mu }, n) => calls.lionStep(w, u, g, mu, n, lr, b1, b2, shrink),
+    plain: ({ w, u, g, mu }) => lionUpdate(u, g, w, mu, { lr, b1, b2, shrink }),
   });
 }

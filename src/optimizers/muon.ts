@@ -6,7 +6,7 @@ import { type Settings, settle } from "../spec.ts";
 import { defineOptimizer, zeros } from "./define.ts";
 import { orthogonalize } from "./newton-schulz.ts";
 import { muonParameters } from "./parameters.ts";
-import { adamStep, power } from "./reference.ts";
+import { adamUpdate, power } from "./reference.ts";
 import { slotsNamed } from "./slots.ts";
 import type { Optimizer } from "./types.ts";
 
@@ -59,7 +59,7 @@ export function muon(options: MuonOptions = {}): Optimizer {
         eps,
         c1: 1 - power(b1, state.step),
         c2: 1 - power(b2, state.step),
-        shrink: 0,
+        shrink: adamLr * decay,
       };
       const chosen = new Set(slotsNamed(matrices, layout).filter(isMatrix));
       const arena = openArena();
@@ -68,11 +68,11 @@ export function muon(options: MuonOptions = {}): Optimizer {
         for (const slot of layout.slots) {
           const part = <V extends Vector>(vector: V) =>
             vector.subarray(slot.offset, slot.offset + slot.size) as V;
-          const [g, m, out] = [part(gradient), part(vectors.mu!), part(update)];
-          const matrix = chosen.has(slot);
-          if (matrix) orthogonal(slot, g, m, out, ops);
-          else adamStep(out.fill(0), g, m, part(vectors.nu!), adam);
-          if (decay > 0) axpy(-(matrix ? lr : adamLr) * decay, part(params), out);
+          const [u, g, w, m] = [part(update), part(gradient), part(params), part(vectors.mu!)];
+          if (chosen.has(slot)) {
+            orthogonal(slot, g, m, u, ops);
+            axpy(-lr * decay, w, u);
+          } else adamUpdate(u, g, w, m, part(vectors.nu!), adam);
         }
       } finally {
         arena.close();

@@ -1,7 +1,8 @@
 // The updates in plain TypeScript: what the kernels are held against, and what runs on vectors outside kernel
-// memory. In float32 every operation rounds as the kernels' do, so both give the same bits.
+// memory. In float32 every operation rounds as the kernels' do, so both give the same bits. All write u; w ← w + u is the
+// caller's.
 import type { Vector } from "../kernels/types.ts";
-import { addScaled, roundingOf } from "../kernels/vector.ts";
+import { roundingOf } from "../kernels/vector.ts";
 
 /** base^exponent by repeated squaring: the same bits in every engine, unlike Math.pow. */
 export function power(base: number, exponent: number): number {
@@ -14,47 +15,53 @@ export function power(base: number, exponent: number): number {
   return result;
 }
 
-export function sgdStep(w: Vector, g: Vector, lr: number): void {
-  addScaled(w, -lr, g, w);
+export function gradientUpdate(u: Vector, g: Vector, lr: number): void {
+  const rate = roundingOf(u)(lr);
+  for (let i = 0; i < u.length; i++) u[i] = -rate * g[i]!;
 }
 
-export function momentumStep(
-  w: Vector,
+export function momentumUpdate(
+  u: Vector,
   g: Vector,
   v: Vector,
-  lr: number,
-  mu: number,
-  nesterov: boolean,
+  { lr, momentum, nesterov }: { lr: number; momentum: number; nesterov: boolean },
 ): void {
-  const r = roundingOf(w);
-  const [rate, keep] = [r(lr), r(mu)];
-  for (let i = 0; i < w.length; i++) {
+  const r = roundingOf(u);
+  const [rate, keep] = [r(lr), r(momentum)];
+  for (let i = 0; i < u.length; i++) {
     const velocity = r(r(keep * v[i]!) + g[i]!);
     v[i] = velocity;
     const direction = nesterov ? r(g[i]! + r(keep * velocity)) : velocity;
-    w[i] = w[i]! - r(rate * direction);
+    u[i] = -rate * direction;
   }
 }
 
-export function rmspropStep(w: Vector, g: Vector, s: Vector, lr: number, decay: number, eps: number): void {
-  const r = roundingOf(w);
+export function rmspropUpdate(
+  u: Vector,
+  g: Vector,
+  s: Vector,
+  { lr, decay, eps }: { lr: number; decay: number; eps: number },
+): void {
+  const r = roundingOf(u);
   const [rate, keep, small] = [r(lr), r(decay), r(eps)];
   const rest = r(1 - keep);
-  for (let i = 0; i < w.length; i++) {
+  for (let i = 0; i < u.length; i++) {
     const square = r(r(keep * s[i]!) + r(rest * r(g[i]! * g[i]!)));
     s[i] = square;
-    w[i] = w[i]! - r(r(rate * g[i]!) / r(r(Math.sqrt(square)) + small));
+    u[i] = -(r(rate * g[i]!) / r(r(Math.sqrt(square)) + small));
   }
 }
 
-export function adamStep(
-  w: Vector,
+/** Adam with c1 = 1 − b1^t and c2 = 1 − b2^t; `shrink` is the share of w that decays. */
+export function adamUpdate(
+  u: Vector,
   g: Vector,
+  w: Vector,
   m: Vector,
   v: Vector,
   options: { lr: number; b1: number; b2: number; eps: number; c1: number; c2: number; shrink: number },
 ): void {
-  const r = roundingOf(w);
+  const r = roundingOf(u);
   const b1 = r(options.b1);
   const b2 = r(options.b2);
   const eps = r(options.eps);
@@ -63,12 +70,30 @@ export function adamStep(
   const rest1 = r(1 - b1);
   const rest2 = r(1 - b2);
   const shrink = r(options.shrink);
-  for (let i = 0; i < w.length; i++) {
+  for (let i = 0; i < u.length; i++) {
     const first = r(r(b1 * m[i]!) + r(rest1 * g[i]!));
     const second = r(r(b2 * v[i]!) + r(rest2 * r(g[i]! * g[i]!)));
     m[i] = first;
     v[i] = second;
     const direction = r(r(rate * first) / r(r(r(Math.sqrt(second)) * root) + eps));
-    w[i] = w[i]! + r(-direction - r(shrink * w[i]!));
+    u[i] = -direction - r(shrink * w[i]!);
+  }
+}
+
+/** Lion; `shrink` is the share of w that decays. */
+export function lionUpdate(
+  u: Vector,
+  g: Vector,
+  w: Vector,
+  m: Vector,
+  options: { lr: number; b1: number; b2: number; shrink: number },
+): void {
+  const r = roundingOf(u);
+  const [rate, b1, b2, shrink] = [r(options.lr), r(options.b1), r(options.b2), r(options.shrink)];
+  const [rest1, rest2] = [r(1 - b1), r(1 - b2)];
+  for (let i = 0; i < u.length; i++) {
+    const direction = Math.sign(r(r(b1 * m[i]!) + r(rest1 * g[i]!)));
+    m[i] = r(b2 * m[i]!) + r(rest2 * g[i]!);
+    u[i] = r(-rate * direction) - r(shrink * w[i]!);
   }
 }

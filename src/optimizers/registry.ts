@@ -1,6 +1,5 @@
 import { type SpecRegistry, specEntry } from "../spec.ts";
-import { adam, adamw, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
-import { lion } from "./lion.ts";
+import { adam, adamw, lion, momentum, nesterov, rmsprop, sgd } from "./first-order.ts";
 import { muon } from "./muon.ts";
 import {
   adamParameters,
