@@ -1,0 +1,181 @@
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findCheckpoint, latestCheckpoint } from "../runs/checkpoints.ts";
+import { LOWLAND_VERSION } from "../version.ts";
+import { type MetaConfigInput, resolveMetaConfig } from "./config.ts";
+import { type MetaRunOptions, runMetaTraining } from "./run.ts";
+import { readWeights } from "./weights.ts";
+
+const OUTER_STEPS = 6;
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "lowland-run-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const configOf = (changes: MetaConfigInput = {}) =>
+  resolveMetaConfig({
+    tasks: ["synthetic-digits@8/mlp-relu:hidden=4,batch=8"],
+    learned: "lstm:hidden=4",
+    outerSteps: OUTER_STEPS,
+    instances: 3,
+    checkpointEvery: 4,
+    validationSeeds: 1,
+    outerOptimizer: "adam",
+    ...changes,
+  });
+
+/** Bytes of the last checkpoint of a run that came to its end. */
+async function bytesOf(name: string, config: ReturnType<typeof configOf>, options: MetaRunOptions = {}) {
+  const path = join(folder, name);
+  const { interrupted } = await runMetaTraining(path, config, options);
+  return { interrupted, bytes: readFileSync(latestCheckpoint(path)!.path) };
+}
+
+const SAM = { regularizer: "sam:rho=0.05" };
+describe("a run ends in the bits of one left alone, on any number of threads and however it was interrupted", () => {
+  it.each([
+    ["bptt", { ...SAM, estimator: "bptt:truncation=3", schedule: "constant:12" }],
+    ["full-bptt", { ...SAM, estimator: "full-bptt", schedule: "log-uniform:4,12" }],
+    ["es", { ...SAM, estimator: "es", schedule: "log-uniform:4,12", objective: "fresh:over=mean" }],
+    [
+      "pes",
+      {
+        ...SAM,
+        estimator: "pes:truncation=5",
+        schedule: "log-uniform:4,12",
+        objective: "train:normalize=clip",
+      },
+    ],
+    [
+      "imitation",
+      {
+        estimator: "bptt:truncation=3",
+        schedule: "constant:12",
+        imitation: "adam:lr=0.01",
+        imitationShare: [0.5],
+      },
+    ],
+    [
+      "a curriculum",
+      { estimator: "bptt:truncation=3", schedule: "curriculum:3,6,9,patience=1", checkpointEvery: 1 },
+    ],
+    [
+      "rnnprop on meta-validation batches",
+      {
+        learned: "rnnprop:hidden=4",
+        estimator: "bptt:truncation=3",
+        schedule: "constant:12",
+        objective: "meta-validation:over=last",
+      },
+    ],
+    [
+      "families",
+      {
+        tasks: [
+          "synthetic-digits@8/mlp-relu:hidden=4,batch=8+reparam:low=0.1,high=10",
+          "synthetic-textures@8/mlp:hidden=3,batch=4+network-size:low=2,high=5",
+        ],
+        estimator: "pes:truncation=5",
+        schedule: "log-uniform:4,12",
+      },
+    ],
+  ] as [string, MetaConfigInput][])("%s", async (name, changes) => {
+    const config = configOf(changes);
+    const id = name.replaceAll(" ", "-");
+    const alone = await bytesOf(`${id}-alone`, config);
+    const controller = new AbortController();
+    const stopped = await bytesOf(`${id}-stopped`, config, {
+      signal: controller.signal,
+      onStep: ({ outerStep }) => {
+        if (outerStep === 3) controller.abort();
+      },
+    });
+    expect(stopped.interrupted).toBe(true);
+    const resumed = await bytesOf(`${id}-stopped`, config, { resume: true, threads: 2 });
+    expect(resumed.bytes.equals(alone.bytes)).toBe(true);
+    expect(alone.interrupted).toBe(false);
+  });
+});
+
+describe("--resume", () => {
+  const changedRun = async (name: string, change: (path: string) => void) => {
+    const path = join(folder, name);
+    await runMetaTraining(path, configOf({ outerSteps: 1 }));
+    change(path);
+    return runMetaTraining(path, configOf({ outerSteps: 2 }), { resume: true });
+  };
+
+  it("refuses a run of another version, whose bits may differ", async () => {
+    const run = changedRun("version", (path) => {
+      const file = join(path, "meta.json");
+      writeFileSync(file, readFileSync(file, "utf8").replace(`"${LOWLAND_VERSION}"`, '"0.1.9"'));
+    });
+    await expect(run).rejects.toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringMatching(/started with Lowland 0\.1\.9, this is .*--init/),
+    });
+  });
+
+  it("refuses a run whose module was changed", async () => {
+    const example = fileURLToPath(new URL("../../examples/own-schedule.mjs", import.meta.url));
+    // beside the examples, so that it finds the package
+    const module = fileURLToPath(new URL("../../examples/changed.tmp.mjs", import.meta.url));
+    copyFileSync(example, module);
+    try {
+      const path = join(folder, "module");
+      const config = (outerSteps: number) => configOf({ schedule: module, estimator: "es", outerSteps });
+      await runMetaTraining(path, config(1));
+      await runMetaTraining(path, config(2), { resume: true });
+      writeFileSync(module, `${readFileSync(example, "utf8")}\n// another text\n`);
+      await expect(runMetaTraining(path, config(3), { resume: true })).rejects.toMatchObject({
+        code: "E_CONFIG",
+        message: expect.stringMatching(/another text of module .*changed\.tmp\.mjs; bring it back/),
+      });
+    } finally {
+      rmSync(module);
+    }
+  });
+});
+
+describe("a run directory of version 0.1.0", () => {
+  const fixture = fileURLToPath(new URL("../../test/fixtures/0.1.0/run", import.meta.url));
+
+  it("still gives its learned optimizer", () => {
+    const { learned, metaParams } = readWeights(fixture);
+    expect(learned.settings).toMatchObject({ hidden: 4, k: 10 });
+    expect(metaParams.every(Number.isFinite)).toBe(true);
+    expect(findCheckpoint(fixture)).toMatch(/step-00000[24]\.safetensors$/);
+  });
+
+  it("is not gone on with: its bits were other ones", async () => {
+    const copy = join(folder, "old");
+    cpSync(fixture, copy, { recursive: true });
+    const config = resolveMetaConfig(JSON.parse(readFileSync(join(copy, "config.resolved.json"), "utf8")));
+    expect(config).toMatchObject({
+      schedule: "constant:4",
+      estimator: "bptt:truncation=2",
+      objective: "train",
+    });
+    const run = runMetaTraining(copy, { ...config, outerSteps: 6 }, { resume: true });
+    await expect(run).rejects.toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringMatching(/started with Lowland 0\.1\.0/),
+    });
+  });
+
+  it("is where a new run may start from", async () => {
+    const config = configOf({
+      init: fixture,
+      outerSteps: 1,
+      schedule: "constant:4",
+      estimator: "bptt:truncation=2",
+    });
+    await expect(runMetaTraining(join(folder, "from-old"), config)).resolves.toMatchObject({
+      interrupted: false,
+    });
+  });
+});
