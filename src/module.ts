@@ -26,11 +26,6 @@ export async function importModule(kind: string, path: string): Promise<Readonly
   }
 }
 
-/** Whether a path is that of a module of the user's own. */
-export function isModulePath(path: string): boolean {
-  return /\.(mjs|js|cjs)$/.test(path);
-}
-
 /** SHA-256 of a module's own text. */
 export function moduleFingerprint(path: string): string {
   const file = path.startsWith("file:") ? fileURLToPath(path) : path;

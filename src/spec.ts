@@ -157,6 +157,32 @@ export function splitSpecs(text: string): string[] {
   return specs;
 }
 
+/** Whether a path is that of a module of the user's own. */
+export function isModulePath(path: string): boolean {
+  return /\.(mjs|js|cjs)$/.test(path);
+}
+
+/**
+ * Splits specs joined by `+`. Before a digit a `+` is of a number (`lr=1e+0`); within a path it is part of that, unless the
+ * path is that of a module, or a known name or another path follows.
+ *
+ * @param isKnown whether a part may begin with this name
+ * @example
+ * splitParts("learned:runs/a+b+clip:norm=1", (name) => name === "clip"); // ["learned:runs/a+b", "clip:norm=1"]
+ */
+export function splitParts(text: string, isKnown: (name: string) => boolean): string[] {
+  const parts: string[] = [];
+  for (const piece of text.split(/\+(?=[A-Za-z./\\])/)) {
+    const last = parts.at(-1);
+    const path = last === undefined ? undefined : parseSpec(last).path;
+    const { name } = parseSpec(piece);
+    const within = path !== undefined && !isModulePath(path) && name !== "" && !isKnown(name);
+    if (within) parts[parts.length - 1] = `${last}+${piece}`;
+    else parts.push(piece);
+  }
+  return parts;
+}
+
 /** Writes a spec the way `parseSpec` reads it. */
 export function formatSpec(spec: {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { LowlandError } from "../errors.ts";
-import { importModule, isModulePath } from "../module.ts";
-import { buildSpec, parseSpec } from "../spec.ts";
+import { importModule } from "../module.ts";
+import { buildSpec, isModulePath, parseSpec } from "../spec.ts";
 import { learnedOptimizers } from "./registry.ts";
 import type { LearnedOptimizer } from "./types.ts";
 

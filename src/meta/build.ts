@@ -1,10 +1,10 @@
 import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import { loadArchitecture } from "../learned/load.ts";
-import { importModule, isModulePath } from "../module.ts";
+import { importModule } from "../module.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
-import { buildSpec, parseSpec } from "../spec.ts";
+import { buildSpec, isModulePath, parseSpec } from "../spec.ts";
 import type { TaskFamily } from "../tasks/family.ts";
 import { loadFamily } from "../tasks/load.ts";
 import { moduleOf } from "../tasks/names.ts";

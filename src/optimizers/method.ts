@@ -1,6 +1,6 @@
 import { LowlandError } from "../errors.ts";
 import { regularizerNames } from "../regularizers/registry.ts";
-import { buildSpec, parseSpec, suggest } from "../spec.ts";
+import { buildSpec, isModulePath, parseSpec, splitParts, suggest } from "../spec.ts";
 import { combine } from "./combinators/combinator.ts";
 import { combinators } from "./combinators/registry.ts";
 import { optimizers } from "./registry.ts";
@@ -16,10 +16,6 @@ export interface MethodSpec {
   readonly regularizer: string;
 }
 
-/** Before the next part: in a setting, a + is followed by a digit (`lr=1e+0`). */
-const joint = /\+(?=[A-Za-z./\\])/;
-const moduleFile = /\.(mjs|js|cjs)$/;
-
 /**
  * Takes a method's spec string apart: an optimizer, then combinators and at most one regularizer, joined by `+`. A `+` within
  * a path is part of it, unless the name of a combinator or regularizer follows, or another path.
@@ -29,7 +25,7 @@ const moduleFile = /\.(mjs|js|cjs)$/;
  * parseMethod("adamw:lr=0.003+cosine:warmup=50+clip:norm=1+sam:rho=0.05").regularizer; // "sam:rho=0.05"
  */
 export function parseMethod(text: string): MethodSpec {
-  const [optimizer = "", ...parts] = partsOf(text);
+  const [optimizer = "", ...parts] = splitParts(text, (name) => kindOf(name) !== undefined);
   const first = kindOf(optimizer);
   if (first !== undefined) {
     throw new LowlandError(
@@ -78,27 +74,11 @@ export function withCombinators(optimizer: Optimizer, specs: readonly string[]):
   return combine(optimizer, ...specs.map((spec) => buildSpec(spec, "combinator", combinators)));
 }
 
-function partsOf(text: string): string[] {
-  const parts: string[] = [];
-  for (const piece of text.split(joint)) {
-    const last = parts.at(-1);
-    const { name } = parseSpec(piece);
-    if (last !== undefined && endsInPath(last) && name !== "" && kindOf(piece) === undefined) {
-      parts[parts.length - 1] = `${last}+${piece}`;
-    } else parts.push(piece);
-  }
-  return parts;
-}
-
-function endsInPath(part: string): boolean {
-  return parseSpec(part).path !== undefined && !moduleFile.test(part);
-}
-
 /** What a part after the first is, by its name; a module's path is a regularizer. */
 function kindOf(part: string): "combinator" | "regularizer" | undefined {
   const { name, path = "" } = parseSpec(part);
   if (Object.hasOwn(combinators, name)) return "combinator";
-  const regularizes = name === "" ? moduleFile.test(path) : regularizerNames.includes(name);
+  const regularizes = name === "" ? isModulePath(path) : regularizerNames.includes(name);
   return regularizes ? "regularizer" : undefined;
 }
 

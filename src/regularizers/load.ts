@@ -1,6 +1,6 @@
 import { LowlandError } from "../errors.ts";
-import { importModule, isModulePath } from "../module.ts";
-import { parseSpec } from "../spec.ts";
+import { importModule } from "../module.ts";
+import { isModulePath, parseSpec } from "../spec.ts";
 import { defineRegularizer, makeRegularizer } from "./registry.ts";
 import type { Regularizer, RegularizerFunction } from "./types.ts";
 

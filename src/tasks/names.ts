@@ -1,6 +1,6 @@
 import { parseDatasetName } from "../data/names.ts";
 import { LowlandError } from "../errors.ts";
-import { buildSpec, parseSpec, type ResolvedSpec, resolveSpec, unknown } from "../spec.ts";
+import { buildSpec, parseSpec, type ResolvedSpec, resolveSpec, splitParts, unknown } from "../spec.ts";
 import { type Augmentation, augmentations as registry } from "./augmentations.ts";
 import { type Model, models } from "./models.ts";
 
@@ -17,10 +17,6 @@ export interface ParsedTaskName {
   readonly augmentations: readonly Augmentation[];
 }
 
-/** Before an augmentation; a + in a setting is followed by a digit: `high=1e+3`. */
-const JOINT = /\+(?=[a-z])/i;
-/** After a path, which may hold a + itself, only before what can be nothing else. */
-const JOINT_AFTER_PATH = new RegExp(`\\+(?=(?:${Object.keys(registry).join("|")})(?:$|[:+]))`);
 const PATH = /^(?:[./]|file:|[a-z]:[\\/])/i;
 
 /**
@@ -32,9 +28,11 @@ export function parseModel(text: string): {
   readonly model: ResolvedSpec<Model>;
   readonly augmentations: readonly Augmentation[];
 } {
-  const [model = "", ...added] = text.split(JOINT);
+  const [model = "", ...added] = partsOf(text);
   return { model: resolveSpec(model, "model", models), augmentations: added.map(augmentationOf) };
 }
+
+const partsOf = (text: string): string[] => splitParts(text, (name) => Object.hasOwn(registry, name));
 
 const augmentationOf = (spec: string): Augmentation => buildSpec(spec, "augmentation", registry);
 
@@ -46,7 +44,7 @@ const augmentationOf = (spec: string): Augmentation => buildSpec(spec, "augmenta
  */
 export function parseTaskName(text: string, datasets: readonly string[]): ParsedTaskName {
   if (PATH.test(text)) {
-    const [path = "", ...added] = text.split(JOINT_AFTER_PATH);
+    const [path = "", ...added] = partsOf(text);
     return { path, dataset: "", small: false, augmentations: added.map(augmentationOf) };
   }
   parseSpec(text.split(/[:+]/)[0]!); // refuses a text that names nothing
@@ -68,5 +66,5 @@ export function datasetOf(text: string): string | undefined {
 
 /** The module of a task name, augmentations left out; undefined for a dataset and a model. */
 export function moduleOf(text: string): string | undefined {
-  return PATH.test(text) ? text.split(JOINT_AFTER_PATH)[0] : undefined;
+  return PATH.test(text) ? partsOf(text)[0] : undefined;
 }
