@@ -1,4 +1,6 @@
 // lowland/core: everything that runs anywhere, in a browser as on Node: no file, no thread, no clock, no environment.
+export { checkDataset, type Dataset } from "./data/dataset.ts";
+export { resized } from "./data/resize.ts";
 export { syntheticDigits } from "./data/synthetic-digits.ts";
 export { syntheticTextures } from "./data/synthetic-textures.ts";
 export { type ErrorCode, LowlandError } from "./errors.ts";
@@ -154,7 +156,8 @@ export { type ClassificationOptions, classificationTask } from "./tasks/classifi
 export { completeObjective, completeTask } from "./tasks/complete.ts";
 export { defineTask, type TaskDefinition } from "./tasks/define.ts";
 export { classificationFamily, familyOf, type TaskFamily } from "./tasks/family.ts";
-export { networkOf } from "./tasks/models.ts";
+export { models, networkOf } from "./tasks/models.ts";
+export { parseModel } from "./tasks/names.ts";
 export { reparametrized } from "./tasks/reparametrize.ts";
 export {
   type Evaluation,

@@ -29,8 +29,8 @@ export interface Examples {
   ): void;
 }
 
-/** Images of up to so many bytes are copied word by word: a call of `set` and its view take as long as 24 words. */
-const COPIED_BYTES = 96;
+/** Images of up to so many bytes are copied word by word: a call of `set` and its view take as long as 64 words. */
+const COPIED_BYTES = 256;
 
 /**
  * The examples of a dataset.
@@ -60,6 +60,8 @@ export function openExamples(
     if (indices === undefined) throw new LowlandError("E_CONFIG", unknown("split", split, SPLITS));
     return indices;
   };
+  const words = { train: wordsOf(train.images, size), test: wordsOf(test.images, size) };
+  let chosen = new Uint32Array(0);
   return {
     shape: [height, width, channels],
     size,
@@ -68,35 +70,50 @@ export function openExamples(
     unpack(split, { order, start, count }, { ops, x, labels }, relabel) {
       const { images, labels: all } = split === "test" ? test : train;
       const indices = indicesOf(split);
-      const gathered = pixels(count * size).subarray(0, count * size);
-      const words = size <= COPIED_BYTES ? wordsOf(images, gathered, size) : undefined;
+      if (chosen.length < count) chosen = new Uint32Array(count);
       for (let i = 0; i < count; i++) {
         const place = order === undefined ? start + i : order[start + i]!;
         const example = indices === undefined ? place : indices[place]!;
-        const label = all[example]!;
-        labels[i] = relabel === undefined ? label : relabel(example, label);
-        if (words === undefined) {
-          gathered.set(images.subarray(example * size, (example + 1) * size), i * size);
-          continue;
+        chosen[i] = example;
+        labels[i] = relabel === undefined ? all[example]! : relabel(example, all[example]!);
+      }
+      const gathered = pixels(count * size).subarray(0, count * size);
+      const from = split === "test" ? words.test : words.train;
+      if (from !== undefined) gatherWords(from, chosen, count, wordsOf(gathered, size)!, size >> 2);
+      else {
+        for (let i = 0; i < count; i++) {
+          const first = chosen[i]! * size;
+          gathered.set(images.subarray(first, first + size), i * size);
         }
-        const length = size >> 2;
-        const [from, to] = [example * length, i * length];
-        for (let k = 0; k < length; k++) words.to[to + k] = words.from[from + k]!;
       }
       ops.unpackPixels(gathered, x);
     },
   };
 }
 
-/** The same bytes as words of four, where images begin and end on words. */
-function wordsOf(
-  from: Uint8Array,
-  to: Uint8Array,
-  size: number,
-): { readonly from: Uint32Array; readonly to: Uint32Array } | undefined {
-  if (((size | from.byteOffset | to.byteOffset) & 3) !== 0) return undefined;
-  return {
-    from: new Uint32Array(from.buffer, from.byteOffset, from.length >> 2),
-    to: new Uint32Array(to.buffer, to.byteOffset, to.length >> 2),
-  };
+/** The bytes of small images as words of four, where every image is a number of four words. */
+function wordsOf(bytes: Uint8Array, size: number): Uint32Array | undefined {
+  if (size > COPIED_BYTES || ((size & 15) | (bytes.byteOffset & 3)) !== 0) return undefined;
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+}
+
+/** Copies the chosen images one after another, `length` words each, four at a time. */
+function gatherWords(
+  from: Uint32Array,
+  chosen: Uint32Array,
+  count: number,
+  to: Uint32Array,
+  length: number,
+): void {
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const first = chosen[i]! * length;
+    for (let source = first; source < first + length; source += 4) {
+      to[at] = from[source]!;
+      to[at + 1] = from[source + 1]!;
+      to[at + 2] = from[source + 2]!;
+      to[at + 3] = from[source + 3]!;
+      at += 4;
+    }
+  }
 }
