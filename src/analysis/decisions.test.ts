@@ -65,6 +65,8 @@ describe("outcomeOf", () => {
     [[of(2, 0, 2)], "partly reproduced"],
     [[of(3, 1, 0)], "mixed"],
     [[of(17, 13, 186)], "mixed"],
+    [[of(1, 42, 11)], "not reproduced"],
+    [[of(2, 2, 0)], "mixed"],
     [[of(0, 1, 3)], "not reproduced"],
     [[of(0, 0, 4)], "undecided"],
     [[of(0, 0, 0)], "not tested"],
@@ -79,6 +81,7 @@ describe("outcomeOf", () => {
     [of(1, 0, 3), "partly reproduced"],
     [of(0, 0, 3), "partly reproduced"],
     [of(0, 1, 3), "mixed"],
+    [of(0, 3, 1), "not reproduced"],
   ] as const)("of a reproduced part and %o is %s", (part, outcome) => {
     expect(outcomeOf([of(3, 0, 1), part])).toBe(outcome);
   });

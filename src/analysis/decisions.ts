@@ -116,16 +116,18 @@ export function withDetails(
  *
  * Holm's correction keeps the chance of a single false decision among all tests below 5 %, so that one test for a claim
  * shows that it holds somewhere, and one against it that it fails somewhere. Reproduced: in every part more than half of
- * the tests are for it and none against. Partly: some are for it, none against. Mixed: some for, some against. Not: some
- * against, none for. Undecided: neither. A majority is no outcome: 17 for and 13 against are two findings.
+ * the tests are for it and none against. Partly: some are for it, none against. Not: some are against and none for it, or
+ * more than half of a part are against. Mixed: else, some for and some against. Undecided: neither. A majority of the
+ * decided tests is no outcome: 17 for and 13 against are two findings.
  */
 export function outcomeOf(parts: readonly Tally[]): Outcome {
   const tested = parts.filter((part) => testsIn(part) > 0);
   if (tested.length === 0) return "not tested";
   const supported = tested.some(({ support }) => support > 0);
   const contradicted = tested.some(({ against }) => against > 0);
-  if (supported && contradicted) return "mixed";
-  if (contradicted) return "not reproduced";
+  const refuted = tested.some((part) => part.against > testsIn(part) / 2);
+  if (refuted || (contradicted && !supported)) return "not reproduced";
+  if (contradicted) return "mixed";
   if (!supported) return "undecided";
   return tested.every((part) => part.support > testsIn(part) / 2) ? "reproduced" : "partly reproduced";
 }

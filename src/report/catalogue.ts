@@ -36,8 +36,9 @@ export const QUESTIONS: Readonly<
 export const OUTCOMES: Readonly<Record<Outcome, string>> = {
   reproduced: "in every part more than half of the tests are for the claim, and none is against it",
   "partly reproduced": "some tests are for the claim, none is against it",
-  mixed: "some tests are for the claim and some against it",
-  "not reproduced": "some tests are against the claim, none is for it",
+  mixed: "some tests are for the claim and some against it, the latter in no part more than half",
+  "not reproduced":
+    "more than half of the tests of a part are against the claim, or some are and none is for it",
   undecided: "no test is for the claim, none against it",
   "not tested": "there is no test",
 };
