@@ -1,19 +1,22 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
 import { META_FIELDS, type MetaConfig, resolveMetaConfig, withOverrides } from "../meta/config.ts";
+import { presetFields, presets } from "../meta/presets.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { listDirectory, readText } from "../runs/files.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { fieldsGiven, flagsOf } from "./field-flags.ts";
 import { dataDirFlag, integer, jsonFlag, optional, toggle } from "./flags.ts";
-import { Progress } from "./progress.ts";
+import { formatDuration, Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
 interface MetaTrainFlags {
   readonly horizon?: number;
   readonly truncation?: number;
+  readonly preset?: string;
   readonly config?: string;
-  readonly out: string;
+  readonly out?: string;
+  readonly dryRun: boolean;
   readonly resume: boolean;
   readonly force: boolean;
   readonly threads: number;
@@ -32,8 +35,14 @@ export const metaTrain: Command<CliContext> = buildCommand({
       ...(flagsOf(META_FIELDS) as object),
       horizon: optional(integer(1), "Short for --schedule constant:N", "n"),
       truncation: optional(integer(1), "Inner steps of the estimator's windows", "n"),
+      preset: optional(
+        String,
+        `Settings that go together, which flags may change: ${Object.keys(presets).join(", ")}`,
+        "name",
+      ),
       config: optional(String, "YAML or JSON file with these settings; flags take precedence", "file"),
-      out: { kind: "parsed", parse: String, brief: "Run directory", placeholder: "dir" },
+      out: optional(String, "Run directory", "dir"),
+      dryRun: toggle("Only say how long it would take here"),
       resume: toggle("Resume the run that is there; start one if there is none"),
       force: toggle("Replace the run that is there"),
       threads: {
@@ -51,23 +60,29 @@ export const metaTrain: Command<CliContext> = buildCommand({
     const { runMetaTraining } = await import("../meta/run.ts");
     const { latestCheckpoint } = await import("../runs/checkpoints.ts");
     const { holdsRun } = await import("../runs/run.ts");
-    const resume = flags.resume && holdsRun(flags.out);
+    const { out } = flags;
+    if (out === undefined && !flags.dryRun) {
+      throw new LowlandError("E_USAGE", "--out is missing; give the directory of the run");
+    }
+    const resume = flags.resume && out !== undefined && holdsRun(out);
     if (flags.resume && flags.force) {
       throw new LowlandError("E_USAGE", "--resume and --force exclude each other; keep one");
     }
     const config = await configOf(flags, resume);
-    if (flags.resume && listDirectory(flags.out).length === 0) {
-      this.stderr.write(`${flags.out} holds no run yet: starting one\n`);
+    if (flags.dryRun || flags.preset !== undefined) await sayHowLong(this, flags, config);
+    if (flags.dryRun || out === undefined) return;
+    if (flags.resume && listDirectory(out).length === 0) {
+      this.stderr.write(`${out} holds no run yet: starting one\n`);
     }
     const progress = new Progress("meta-train", {
       unit: "outer steps",
       total: config.outerSteps,
       stream: this.stderr,
-      ...(resume && { start: latestCheckpoint(flags.out)?.step ?? 0 }),
+      ...(resume && { start: latestCheckpoint(out)?.step ?? 0 }),
     });
     let result: MetaRunResult;
     try {
-      result = await runMetaTraining(flags.out, config, {
+      result = await runMetaTraining(out, config, {
         threads: flags.threads,
         resume,
         force: flags.force,
@@ -84,11 +99,25 @@ export const metaTrain: Command<CliContext> = buildCommand({
       progress.close();
     }
     this.signal.throwIfAborted();
-    report(this, flags, result);
+    report(this, out, flags.json, result);
   },
 });
 
-function report(context: CliContext, { out, json }: MetaTrainFlags, result: MetaRunResult): void {
+async function sayHowLong(context: CliContext, flags: MetaTrainFlags, config: MetaConfig): Promise<void> {
+  const { estimateSeconds } = await import("../meta/estimate.ts");
+  const seconds = await estimateSeconds(config, {
+    threads: flags.threads,
+    ...(flags.dataDir !== undefined && { dataDir: flags.dataDir }),
+  });
+  if (flags.dryRun && flags.json) printJson(context, { outerSteps: config.outerSteps, seconds });
+  else {
+    const words = `${config.outerSteps} outer steps will take about ${formatDuration(seconds)} on ${flags.threads === 1 ? "one thread" : `${flags.threads} threads`}`;
+    if (flags.dryRun) print(context, words);
+    else context.stderr.write(`${words}\n`);
+  }
+}
+
+function report(context: CliContext, out: string, json: boolean, result: MetaRunResult): void {
   const { state, config, seconds, innerStepsPerSecond } = result;
   const document = {
     out,
@@ -135,11 +164,12 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     ...(truncation !== undefined && { truncation }),
   };
   const base = resume
-    ? (readRun(flags.out).config as object)
+    ? (readRun(flags.out!).config as object)
     : flags.config === undefined
       ? {}
       : await readConfig(flags.config);
-  const merged = withOverrides(base, set);
+  const fields = flags.preset === undefined ? base : withOverrides(presetFields(flags.preset), base);
+  const merged = withOverrides(fields, set);
   if (!("tasks" in merged)) {
     if (flags.resume) {
       throw new LowlandError(

@@ -536,3 +536,13 @@ it("settings come from a configuration file, flags taking precedence", async () 
     instances: 2,
   });
 });
+
+it("--dry-run says how long a preset would take, and writes nothing", async () => {
+  const small = ["--task", "synthetic-digits@8/mlp-relu:hidden=4,batch=8", "--learned", "lstm:hidden=4"];
+  const flags = ["--preset", "celo2-embedded", ...small, "--outer-steps", "100", "--schedule", "constant:50"];
+  const { code, stdout } = await lowland(["meta-train", ...flags, "--dry-run", "--json"]);
+  expect(code).toBe(0);
+  const { outerSteps, seconds } = JSON.parse(stdout) as { outerSteps: number; seconds: number };
+  expect(outerSteps).toBe(100);
+  expect(seconds).toBeGreaterThan(0);
+});

@@ -1,0 +1,47 @@
+import type { StoreOptions } from "../data/datasets.ts";
+import { kernels } from "../kernels/module.ts";
+import { divideThreads } from "../kernels/threads.ts";
+import { foldIn, key } from "../random/key.ts";
+import { buildMetaTraining } from "./build.ts";
+import type { MetaConfig } from "./config.ts";
+import { openWorker } from "./executor.ts";
+import { initialState } from "./outer-loop.ts";
+
+/** How long the first estimates are repeated, in seconds: code runs slowly until it is compiled. */
+const MEASURE_SECONDS = 1;
+
+/**
+ * Seconds that a meta-training run will take here, from its first estimates and one meta-validation: the time of one on
+ * this thread, times their number, over the threads that share them. A curriculum may stop before.
+ */
+export async function estimateSeconds(
+  config: MetaConfig,
+  { threads = 1, ...store }: StoreOptions & { threads?: number } = {},
+): Promise<number> {
+  const training = await buildMetaTraining(config, store);
+  const { workers, inside } = divideThreads(threads, config.instances);
+  kernels().useThreads(inside);
+  const worker = openWorker(training);
+  try {
+    const { metaParams, instances, schedule } = initialState(training);
+    const started = performance.now();
+    const ends: number[] = [];
+    do {
+      worker.estimate(metaParams, instances[ends.length % instances.length]!, schedule);
+      ends.push((performance.now() - started) / 1000);
+    } while (ends.at(-1)! < MEASURE_SECONDS);
+    // the first half is compiled code in part only
+    const half = Math.floor(ends.length / 2);
+    const estimate = (ends.at(-1)! - (ends[half - 1] ?? 0)) / (ends.length - half);
+    const steps = training.source.schedule.validationHorizon(schedule);
+    const before = performance.now();
+    worker.validate(metaParams, { task: 0, key: foldIn(key(config.seed), 1), steps });
+    const validation = (performance.now() - before) / 1000;
+    const { outerSteps, checkpointEvery, validationSeeds, tasks } = config;
+    const validations = Math.ceil(outerSteps / checkpointEvery) * validationSeeds * tasks.length;
+    return (outerSteps * config.instances * estimate + validations * validation) / workers;
+  } finally {
+    worker.close();
+    training.close();
+  }
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { DATASET_NAMES } from "../data/datasets.ts";
+import { optimizers } from "../optimizers/registry.ts";
+import { buildSpec } from "../spec.ts";
+import { parseTaskName } from "../tasks/names.ts";
+import { resolveMetaConfig, withOverrides } from "./config.ts";
+import { estimators } from "./estimators/registry.ts";
+import { metaObjectives } from "./objective.ts";
+import { outerOptimizerOf } from "./outer-optimizer.ts";
+import { presetFields, presets } from "./presets.ts";
+import { buildSchedule } from "./schedules/registry.ts";
+
+describe("presets", () => {
+  it.each(Object.keys(presets))("%s names nothing that there is not", (name) => {
+    const config = resolveMetaConfig(presetFields(name));
+    for (const task of config.tasks) parseTaskName(task, DATASET_NAMES);
+    buildSpec(config.estimator, "estimator", estimators);
+    buildSpec(config.objective, "objective", metaObjectives);
+    buildSchedule(config.schedule);
+    outerOptimizerOf(config);
+    if (config.imitation !== "none") buildSpec(config.imitation, "teacher", optimizers);
+  });
+
+  it("celo2 is of the published length: 320 million inner steps", () => {
+    const { outerSteps, instances, estimator } = resolveMetaConfig(presetFields("celo2"));
+    const { window } = buildSpec(estimator, "estimator", estimators);
+    expect(outerSteps * instances * 2 * window!).toBe(320e6);
+  });
+
+  it("give way to what is given", () => {
+    const merged = withOverrides(presetFields("lstm-curriculum"), {
+      horizon: 40,
+      truncation: 10,
+      learned: "rnnprop",
+    });
+    expect(resolveMetaConfig(merged)).toMatchObject({
+      schedule: "constant:40",
+      estimator: "bptt:truncation=10",
+      learned: "rnnprop",
+      imitation: "adam:lr=0.01",
+    });
+  });
+
+  it("of an unknown name are refused with a suggestion", () => {
+    expect(() => presetFields("cello2")).toThrow(/unknown preset "cello2"; did you mean "celo2"/);
+  });
+});

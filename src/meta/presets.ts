@@ -1,0 +1,70 @@
+import { LowlandError } from "../errors.ts";
+import { unknown } from "../spec.ts";
+import type { MetaConfigInput } from "./config.ts";
+
+/** A configuration by name: fields that go together, each of which a flag or a file may still change. */
+export interface Preset {
+  readonly description: string;
+  readonly fields: MetaConfigInput;
+}
+
+/** 8×8 images, 32 ReLU units, reparametrized by up to a thousand: what modern learned optimizers are meta-trained on. */
+const smallFamilies = (datasets: readonly string[]): string[] =>
+  datasets.map((name) => `${name}@8/mlp-relu:hidden=32,batch=64+reparam:low=0.001,high=1000`);
+
+/** Moudgil et al., 2026: 4 families × 8 tasks × 2 signs × 50 steps an outer step, 100,000 of them. */
+const celo2: MetaConfigInput = {
+  tasks: smallFamilies(["mnist", "fashion-mnist", "cifar-10", "synthetic-textures"]),
+  learned: "celo2",
+  estimator: "pes:sigma=0.01,truncation=50",
+  schedule: "log-uniform:100,2000",
+  objective: "train:over=mean,normalize=clip",
+  instances: 32,
+  outerOptimizer: "adamw:decay=0.0001",
+  outerLearningRate: 3e-4,
+  outerSteps: 100_000,
+  checkpointEvery: 500,
+  validationSeeds: 2,
+};
+
+/** Every preset that `--preset` can name. */
+export const presets: Readonly<Record<string, Preset>> = {
+  celo2: {
+    description: "Celo2 by persistent evolution strategies on four families of 8×8 tasks, as published",
+    fields: celo2,
+  },
+  "celo2-embedded": {
+    description: "celo2-base on the two embedded families, a fiftieth of the published length",
+    fields: {
+      ...celo2,
+      tasks: smallFamilies(["synthetic-digits", "synthetic-textures"]),
+      learned: "celo2-base",
+      instances: 16,
+      outerSteps: 2000,
+      checkpointEvery: 100,
+    },
+  },
+  "lstm-curriculum": {
+    description: "the LSTM with the curriculum and imitation of Chen et al., 2020, on mnist/mlp",
+    fields: {
+      tasks: ["mnist/mlp"],
+      learned: "lstm",
+      estimator: "bptt:truncation=20",
+      schedule: "curriculum",
+      imitation: "adam:lr=0.01",
+      imitationShare: [0, 0.1, 0.3],
+      outerSteps: 50_000,
+      checkpointEvery: 100,
+    },
+  },
+};
+
+/**
+ * The fields of a preset.
+ *
+ * @throws {LowlandError} E_CONFIG for an unknown name, with a suggestion
+ */
+export function presetFields(name: string): MetaConfigInput {
+  if (Object.hasOwn(presets, name)) return presets[name]!.fields;
+  throw new LowlandError("E_CONFIG", unknown("preset", name, Object.keys(presets)));
+}
