@@ -51,14 +51,14 @@ export async function measure(
   const { openResults } = await import("../report/directory.ts");
   const { loadMethod } = await import("../evaluation/optimizers.ts");
   const { regularizerRecords } = await import("../evaluation/regularizer-records.ts");
-  const { prepareSetup } = await import("../threads/setup.ts");
+  const { loadTask } = await import("../tasks/load.ts");
   excludeForce(flags);
   const started = performance.now();
   const origin = provenance(context.argv);
   const { task: tasks, steps, seeds: seedList, dataDir } = flags;
   // what can be refused is refused before --force removes anything
   const loaded = await Promise.all(flags.optimizer.map((spec) => loadMethod(spec)));
-  await prepareSetup(tasks, { ...(dataDir !== undefined && { dataDir }) });
+  for (const name of tasks) (await loadTask(name, { ...(dataDir !== undefined && { dataDir }) })).close?.();
   const methods = loaded.map(({ spec, identity: { optimizer, combinators, regularizer } }) => ({
     spec,
     method: { optimizer: [optimizer, ...combinators].join("+"), regularizer },

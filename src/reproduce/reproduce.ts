@@ -16,6 +16,7 @@ import { resolveMetaConfig } from "../meta/config.ts";
 import { readWeights } from "../meta/weights.ts";
 import { openResults, type ResultsDirectory } from "../report/directory.ts";
 import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
+import { loadTask } from "../tasks/load.ts";
 import { prepareSetup } from "../threads/setup.ts";
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
@@ -120,7 +121,8 @@ async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
   const given = [...plan.adopted, ...plan.searched].map(configOf);
   const planned = [...plan.metaRuns, ...plan.search].map(({ config }) => resolveMetaConfig(config));
   const sources = unique([...given, ...planned].flatMap(({ tasks }) => tasks));
-  await prepareSetup([...plan.tasks, ...sources], store);
+  for (const name of plan.tasks) (await loadTask(name, store)).close?.();
+  await prepareSetup(sources, store);
   return sources;
 }
 

@@ -20,9 +20,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(join(out, ".."), { recursive: true }));
 
-function argumentsOf(optimizer: string, steps: string): string[] {
+function argumentsOf(optimizer: string, steps: string, task = "synthetic-digits/mlp"): string[] {
   const grid = ["--seeds", "1", "--threads", "1", "--out", out];
-  return ["evaluate", "--task", "synthetic-digits/mlp", "--optimizer", optimizer, "--steps", steps, ...grid];
+  return ["evaluate", "--task", task, "--optimizer", optimizer, "--steps", steps, ...grid];
 }
 
 function evaluate(...flags: string[]): Promise<Ended> {
@@ -69,9 +69,14 @@ describe("the results directory of an evaluation", () => {
     expect((await evaluate()).code).toBe(0);
     const kept = readdirSync(out);
     expect((await lowland([...argumentsOf("adma", "5"), "--force"])).code).toBe(2);
-    const missing = ["--task", "mnist/mlp", "--data-dir", join(out, "nowhere")];
-    const offline = await lowland([...argumentsOf("adam", "5"), ...missing, "--force"]);
-    expect(offline.code).not.toBe(0);
+    const empty = ["--data-dir", join(out, "nowhere")];
+    const offline = await lowland([...argumentsOf("adam", "5", "fashion-mnist/mlp"), ...empty, "--force"]);
+    expect([offline.code, offline.stderr]).toEqual([1, expect.stringMatching(/\[E_DATA\]\n$/)]);
+    const family = await lowland([...argumentsOf("adam", "5", "synthetic-digits/mlp+reparam"), "--force"]);
+    expect([family.code, family.stderr]).toEqual([
+      2,
+      expect.stringMatching(/one task is wanted here; leave out \+reparam \[E_CONFIG\]\n$/),
+    ]);
     expect(readdirSync(out)).toEqual(kept);
   });
 
