@@ -184,6 +184,23 @@ describe.each(architectures)("$name in use", ({ learned, settings }) => {
     }
   });
 
+  it("answers a gradient that is not a number with such an update, and spares the other coordinates", () => {
+    const optimizer = optimizerOf(learned, metaParamsOf(learned), arena);
+    const [clean, spoilt] = [false, true].map((spoil) => {
+      const params = draw(37, 2);
+      const state = optimizer.init(vectorLayout(37), { arena });
+      for (let t = 0; t < 2; t++) {
+        const g = gradients(37, t);
+        if (spoil && t === 0) g[5] = NaN;
+        optimizer.step(params, g, state);
+      }
+      return bits(params);
+    }) as [Float32Array, Float32Array];
+    expect(spoilt[5]).toBeNaN();
+    spoilt[5] = clean[5]!;
+    expect(spoilt).toEqual(clean);
+  });
+
   it("leaves what follows the parameters in memory alone", () => {
     const optimizer = optimizerOf(learned, metaParamsOf(learned), arena);
     const whole = draw(64, 5);
