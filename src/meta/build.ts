@@ -2,7 +2,7 @@ import type { StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import { loadArchitecture } from "../learned/load.ts";
 import { importModule } from "../module.ts";
-import { optimizers } from "../optimizers/registry.ts";
+import { makeOptimizer } from "../optimizers/method.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { buildSpec, isModulePath, parseSpec } from "../spec.ts";
 import type { TaskFamily } from "../tasks/family.ts";
@@ -54,7 +54,7 @@ export async function buildParts(config: MetaConfig): Promise<MetaParts> {
     regularizer: await loadRegularizer(config.regularizer),
     schedule: await loadSchedule(config.schedule),
     objective: buildSpec(config.objective, "objective", metaObjectives),
-    teacher: config.imitation === "none" ? undefined : buildSpec(config.imitation, "teacher", optimizers),
+    teacher: config.imitation === "none" ? undefined : makeOptimizer(config.imitation),
     outerOptimizer: outerOptimizerOf(config),
   };
 }

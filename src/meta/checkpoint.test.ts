@@ -32,7 +32,12 @@ const state: TrainerState = {
   stopped: false,
   innerSteps: 4321,
   outerStep: 17,
-  outer: { step: 16, layout: learned.layout, vectors: { mu: draw(size, 1), nu: draw(size, 2) } },
+  outer: {
+    step: 16,
+    layout: learned.layout,
+    horizon: config.outerSteps,
+    vectors: { mu: draw(size, 1), nu: draw(size, 2) },
+  },
   instances: [
     {
       index: 0,
@@ -74,7 +79,7 @@ describe("a checkpoint", () => {
   it("keeps the state of any outer optimizer", async () => {
     const other = resolveMetaConfig({ ...config, outerOptimizer: "soap:maxDimension=8" });
     const parts = { ...(await buildParts(other)), config: other };
-    const started = parts.outerOptimizer.init(learned.layout);
+    const started = parts.outerOptimizer.init(learned.layout, { horizon: other.outerSteps });
     const vectors = Object.entries(started.vectors).map(([name, { length }], i) => [name, draw(length, i)]);
     const odd = { ...state, outer: { ...started, step: 4, vectors: Object.fromEntries(vectors) } };
     expect(Object.keys(odd.outer.vectors)).toEqual(["shapes", "mu", "nu", "covariance", "basis"]);

@@ -111,7 +111,7 @@ export function encodeCheckpoint(
 export function decodeCheckpoint(
   bytes: Uint8Array,
   source: string,
-  { learned, outerOptimizer }: CheckpointOwner,
+  { config, learned, outerOptimizer }: CheckpointOwner,
 ): TrainerState {
   const file = decodeSafetensors(bytes, { source });
   const { format, version } = file.metadata;
@@ -134,7 +134,7 @@ export function decodeCheckpoint(
   return {
     outerStep: saved.outerStep,
     metaParams: readSlots(file, "", layout, source),
-    outer: readOuter(file, outerOptimizer, layout, saved.updates, source),
+    outer: readOuter(file, { config, outerOptimizer }, layout, saved.updates, source),
     stopped: saved.stopped,
     diverged: saved.diverged,
     fruitless: saved.fruitless,
@@ -179,14 +179,14 @@ function outerPrefix({ name }: Optimizer): string {
 
 function readOuter(
   file: Safetensors,
-  optimizer: Optimizer,
+  { config, outerOptimizer: optimizer }: Pick<CheckpointOwner, "config" | "outerOptimizer">,
   layout: Layout,
   step: number,
   source: string,
 ): OptimizerState {
   const arena = openArena();
   try {
-    const fresh = optimizer.init(layout, { arena });
+    const fresh = optimizer.init(layout, { arena, horizon: config.outerSteps });
     const vectors = Object.entries(fresh.vectors).map(([name, { length }]) => {
       const prefix = `${outerPrefix(optimizer)}${name}`;
       const data =

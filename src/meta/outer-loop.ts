@@ -81,7 +81,7 @@ export function initialState(
   return {
     outerStep: 0,
     metaParams,
-    outer: copyState(outerOptimizer.init(learned.layout)),
+    outer: copyState(outerOptimizer.init(learned.layout, { horizon: config.outerSteps })),
     instances: drawAll(source, schedule, () => 0),
     schedule,
     stopped: false,
@@ -235,7 +235,7 @@ function judged(
     state: {
       ...judgedState,
       metaParams: best?.metaParams ?? metaParams,
-      outer: copyState(training.outerOptimizer.init(learned.layout)),
+      outer: copyState(training.outerOptimizer.init(learned.layout, { horizon: training.config.outerSteps })),
       instances: drawAll(training.source, verdict.state, (index) => state.instances[index]!.number + 1),
     },
   };

@@ -1,11 +1,11 @@
 import { LowlandError } from "../errors.ts";
-import { optimizers } from "../optimizers/registry.ts";
+import { formatMethod, makeOptimizer, parseMethod } from "../optimizers/method.ts";
 import type { Optimizer } from "../optimizers/types.ts";
-import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
+import { formatSpec, parseSpec } from "../spec.ts";
 import type { MetaConfig } from "./config.ts";
 
 /**
- * The optimizer of φ.
+ * The optimizer of φ: `soap:b2=0.98`, `adamw:decay=0.0001+clip:norm=1`. Its horizon is the number of outer steps.
  *
  * @throws {LowlandError} E_CONFIG for an unknown optimizer, and where the spec string holds a learning rate itself
  */
@@ -13,13 +13,14 @@ export function outerOptimizerOf({
   outerOptimizer,
   outerLearningRate,
 }: Pick<MetaConfig, "outerOptimizer" | "outerLearningRate">): Optimizer {
-  const { name, settings } = parseSpec(outerOptimizer);
+  const method = parseMethod(outerOptimizer);
+  const { name, settings } = parseSpec(method.optimizer);
   if ("lr" in settings) {
     throw new LowlandError(
       "E_CONFIG",
       `outerOptimizer ${outerOptimizer} holds a learning rate; give it as outerLearningRate`,
     );
   }
-  const spec = formatSpec({ name, settings: { ...settings, lr: outerLearningRate } });
-  return buildSpec(spec, "outer optimizer", optimizers);
+  const optimizer = formatSpec({ name, settings: { ...settings, lr: outerLearningRate } });
+  return makeOptimizer(formatMethod({ ...method, optimizer }));
 }

@@ -23,6 +23,7 @@ import {
   type OuterStepRecord,
   type TrainerState,
 } from "./outer-loop.ts";
+import { outerOptimizerOf } from "./outer-optimizer.ts";
 import { openExecutor } from "./threads.ts";
 import { readInit } from "./weights.ts";
 
@@ -228,9 +229,10 @@ function refuseChanges(run: RunDirectory, config: MetaConfig, store: StoreOption
   const directory = run.path;
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
   // a run may be made longer, unless its learning rate depends on its length
+  const fixedLength = config.outerDecay !== 1 || outerOptimizerOf(config).reads.horizon === true;
   const changed = (Object.keys(config) as (keyof MetaConfig)[]).filter(
     (field) =>
-      (field !== "outerSteps" || config.outerDecay !== 1) &&
+      (field !== "outerSteps" || fixedLength) &&
       JSON.stringify(saved[field]) !== JSON.stringify(config[field]),
   );
   if (changed.length > 0) {
