@@ -121,8 +121,8 @@ figure svg text{white-space:pre;font-variant-numeric:tabular-nums}
 .chip{font-weight:650;white-space:nowrap}
 .chip.reproduced{color:var(--accent)}
 .chip.not-reproduced{color:var(--s1)}
-.chip.partly-reproduced{color:var(--s5)}
-.chip.not-tested{color:var(--muted)}
+.chip.partly-reproduced,.chip.mixed{color:var(--s5)}
+.chip.not-tested,.chip.undecided{color:var(--muted)}
 .answers{margin:1.4rem 0}
 .claim{color:var(--muted)}
 .data-note{font-size:.92rem}

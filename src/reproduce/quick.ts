@@ -1,30 +1,34 @@
+import { groupOf, methodOf } from "../evaluation/method-id.ts";
 import type { MethodId } from "../evaluation/results.ts";
-import type { MetaConfigInput } from "../meta/config.ts";
+import { type MetaConfigInput, resolveMetaConfig } from "../meta/config.ts";
 import type { Plan } from "./plan.ts";
 
 /**
- * The quick experiment: on the embedded digits, a plain and a SAM-regularized LSTM optimizer against Adam and
+ * The quick experiment: on the embedded digits, a plain and a SAM-regularized learned optimizer against Adam and
  * Adam + SAM. A few minutes on two cores.
+ *
+ * @param meta what meta-training does otherwise: another architecture, another estimator
  */
 export function quickPlan({
-  outerSteps = 200,
   seeds = 5,
+  meta = {},
 }: {
-  outerSteps?: number;
   seeds?: number;
+  meta?: Partial<MetaConfigInput>;
 } = {}): Plan {
   const task = "synthetic-digits/mlp";
-  const learned = (regularizer: string): MethodId => ({ optimizer: "lstm", regularizer, source: task });
+  const learned = (regularizer: string) => groupOf(methodOf(resolveMetaConfig(config(regularizer))));
   const adam = (regularizer: string): MethodId => ({ optimizer: "adam", regularizer });
   const config = (regularizer: string): MetaConfigInput => ({
     tasks: [task],
-    regularizer,
-    outerSteps,
+    outerSteps: 200,
     validationSeeds: 2,
     // of the outer optimizers the one that is ahead after a few hundred windows
     outerOptimizer: "adam",
     outerLearningRate: 3e-3,
     clipNorm: 1,
+    ...meta,
+    regularizer,
   });
   return {
     kind: "reproduce-quick",
