@@ -5,6 +5,7 @@ import { axpy, dot, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
 import { breathe, openVectors } from "./vectors.ts";
@@ -59,7 +60,7 @@ const LOOK_AFTER = 1.15;
  * eigenvalues wanted find all of them.
  *
  * @param objective usually `task.fixedObjective(...)`
- * @throws LowlandError `E_CONFIG` if a count is out of range; `E_DIVERGED` if a product is not finite; the signal's
+ * @throws LowlandError `E_SHAPE` if `params` does not fit the layout; `E_CONFIG` if a count is out of range; `E_DIVERGED` if a product is not finite; the signal's
  * reason when raised
  * @example
  * const { largest } = await hessianEigenvalues(objective, params, { key: key(0), largest: 10 });
@@ -73,6 +74,7 @@ export async function hessianEigenvalues(
   const { key, largest, smallest = 0, tolerance = 1e-3, onProgress, signal } = options;
   const { block = Math.max(largest, smallest), maxProducts = Math.max(100, 20 * (largest + smallest)) } =
     options;
+  checkVector("params", params, objective.layout);
   checkCount("largest", largest);
   checkCount("block", block);
   checkCount("maxProducts", maxProducts);

@@ -2,6 +2,7 @@ import { LowlandError } from "../errors.ts";
 import type { Layout, Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
 import { breathe, openVectors } from "./vectors.ts";
@@ -42,10 +43,12 @@ export interface LandscapeOptions {
  *
  * @param params the parameters w, of `layout.size`
  * @param direction takes the direction d, of `layout.size`, in units of the parameters
- * @throws LowlandError `E_CONFIG` if no filter has a weight other than 0
+ * @throws LowlandError `E_SHAPE` if a vector does not fit the layout; `E_CONFIG` if no filter has a weight other than 0
  * @see Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets", §4
  */
 export function filterNormalizedDirection(layout: Layout, params: Vector, key: Key, direction: Vector): void {
+  checkVector("params", params, layout);
+  checkVector("direction", direction, layout, params);
   normal(key, direction);
   for (const { shape, offset, size, kind } of layout.slots) {
     if (kind === "bias" || shape.length < 2) {
@@ -89,12 +92,7 @@ export async function landscape(
   const { key, dimensions, radius = 1, onProgress, signal } = options;
   const { points = dimensions === 1 ? 51 : 25 } = options;
   const { layout } = objective;
-  if (params.length !== layout.size) {
-    throw new LowlandError(
-      "E_SHAPE",
-      `params has ${params.length} entries; this objective takes ${layout.size}`,
-    );
-  }
+  checkVector("params", params, layout);
   checkCount("points", points);
   if (points < 2 || !(radius > 0 && radius < Infinity)) {
     throw new LowlandError(

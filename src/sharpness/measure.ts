@@ -5,6 +5,7 @@ import { addScaled, norm } from "../kernels/vector.ts";
 import { foldIn, type Key } from "../random/key.ts";
 import { ascentFactor } from "../regularizers/ascent.ts";
 import { countGradients } from "../regularizers/count.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { ascents, checkCount, type PgaQuantity } from "./pga.ts";
 import { type TopEigenvalue, topEigenvalue } from "./spectrum.ts";
@@ -164,10 +165,7 @@ function checkInputs(
   params: Vector,
   { radii, steps, restarts }: { radii: readonly number[]; steps: number; restarts: number },
 ): void {
-  const { size } = objective.layout;
-  if (params.length !== size) {
-    throw new LowlandError("E_SHAPE", `params has ${params.length} entries; this objective takes ${size}`);
-  }
+  checkVector("params", params, objective.layout);
   for (const radius of radii) {
     if (!(radius > 0 && radius < Infinity)) {
       throw new LowlandError("E_CONFIG", `radius is ${radius}; give a finite number > 0`);

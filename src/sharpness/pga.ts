@@ -4,6 +4,7 @@ import type { Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../random/key.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 
 /** What projected gradient ascent can maximize. */
@@ -42,6 +43,7 @@ const REACH = 2.5;
 export function ascents(objective: Objective): (params: Vector, options: AscentOptions) => number {
   const timesHessian = hessianVectorProducts(objective);
   return (params, { quantity, radius, key, steps = 20 }) => {
+    checkVector("params", params, objective.layout);
     checkCount("steps", steps);
     if (!(radius > 0 && radius < Infinity)) {
       throw new LowlandError("E_CONFIG", `radius is ${radius}; give a finite number > 0`);
@@ -78,7 +80,7 @@ export function ascents(objective: Objective): (params: Vector, options: AscentO
  * of the true maximum, statistics over the minibatch held at what they are at `params`. Restart r draws its start from `foldIn(key, r)`.
  *
  * @param objective usually `task.fixedObjective(...)`: the maximum is over parameters at one fixed set
- * @throws LowlandError `E_CONFIG` if radius, steps or restarts are not positive
+ * @throws LowlandError `E_SHAPE` if `params` does not fit the layout; `E_CONFIG` if radius, steps or restarts are not positive
  * @example
  * pga(task.fixedObjective({ count: 5000 }), params, { quantity: "loss", radius: 0.05, key: key(0) });
  */

@@ -6,9 +6,11 @@ import { countGradients } from "../regularizers/count.ts";
 import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 import { quarticObjective } from "../testing/quartic.ts";
+import { landscape } from "./landscape.ts";
 import { measureSharpness, type SharpnessProgress } from "./measure.ts";
 import { ascents, pga } from "./pga.ts";
 import { topEigenvalue } from "./spectrum.ts";
+import { hessianTrace } from "./trace.ts";
 
 const kinds = [
   ["float64", Float64Array],
@@ -364,5 +366,25 @@ describe("measureSharpness", () => {
   it("refuses a point that is not finite", async () => {
     const measured = measureSharpness(objective, Float64Array.of(NaN, 0), { radii: [0.1], key: key(0) });
     await expect(measured).rejects.toMatchObject({ code: "E_DIVERGED" });
+  });
+});
+
+describe("every measure", () => {
+  const objective = quarticObjective([
+    [3, 1],
+    [1, 2],
+  ]);
+  const short = new Float64Array(1);
+  it.each([
+    ["pga", () => pga(objective, short, { quantity: "loss", radius: 0.1, key: key(0) })],
+    ["measureSharpness", () => measureSharpness(objective, short, { radii: [0.1], key: key(0) })],
+    ["topEigenvalue", () => topEigenvalue(objective, short, { key: key(0) })],
+    ["hessianTrace", () => hessianTrace(objective, short, { key: key(0) })],
+    ["landscape", () => landscape(objective, short, { key: key(0), dimensions: 1 })],
+  ] as const)("refuses a point of another length: %s", async (_name, measure) => {
+    await expect(async () => measure()).rejects.toMatchObject({
+      code: "E_SHAPE",
+      message: expect.stringMatching(/^params has 1 float64 entries, this takes 2/),
+    });
   });
 });

@@ -5,6 +5,7 @@ import { dot } from "../kernels/vector.ts";
 import { foldIn, type Key, rademacher } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { hessianVectorProducts } from "../regularizers/hvp.ts";
+import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
 import { breathe } from "./vectors.ts";
@@ -45,7 +46,7 @@ const MIN_PROBES = 10;
  * diagonal Hessians. Stopping early by the tolerance adds a bias well below the tolerance itself.
  *
  * @param objective usually `task.fixedObjective(...)`
- * @throws LowlandError `E_CONFIG` if `maxProbes` is below 2 or `tolerance` negative; the signal's reason when raised
+ * @throws LowlandError `E_SHAPE` if `params` does not fit the layout; `E_CONFIG` if `maxProbes` is below 2 or `tolerance` negative; the signal's reason when raised
  * @example
  * const { value, standardError } = await hessianTrace(objective, params, { key: key(0) });
  * @see Hutchinson 1989; Yao et al. 2020, "PyHessian"
@@ -63,6 +64,7 @@ export async function hessianTrace(
       `maxProbes is ${maxProbes} and tolerance ${tolerance}; give at least 2 probes and a tolerance ≥ 0`,
     );
   }
+  checkVector("params", params, objective.layout);
   signal?.throwIfAborted();
   const counted = countGradients(frozenAt(objective, params, key));
   const timesHessian = hessianVectorProducts(counted);

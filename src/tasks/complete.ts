@@ -6,19 +6,30 @@ import { type Evaluation, type Objective, SPLITS, type Split, type Task } from "
 /** An objective as a user may write it: the loss alone may be missing. */
 export type ObjectiveDefinition = Omit<Objective, "loss"> & Partial<Pick<Objective, "loss">>;
 
-/** A whole objective: where the loss alone is missing, it is that of `lossAndGradient`, its gradient thrown away. */
-export function completeObjective(objective: ObjectiveDefinition): Objective {
+/**
+ * A whole objective: where the loss alone is missing, it is that of `lossAndGradient`, its gradient thrown away.
+ *
+ * @param options `plain`: that it is no regularized one, so that a plain loss that is known is its loss
+ */
+export function completeObjective(
+  objective: ObjectiveDefinition,
+  options: { readonly plain?: boolean } = {},
+): Objective {
   if (objective.loss !== undefined) return objective as Objective;
   const freeze = objective.freeze?.bind(objective);
   return {
     ...objective,
     lossAndGradient: objective.lossAndGradient.bind(objective),
-    loss: (params, batch, known) =>
-      withScratch(params, 1, ([gradient]) => objective.lossAndGradient(params, batch, gradient!, known)),
+    loss(params, batch, known) {
+      if (options.plain && known !== undefined) return known.loss;
+      return withScratch(params, 1, ([gradient]) =>
+        objective.lossAndGradient(params, batch, gradient!, known),
+      );
+    },
     ...(objective.hessianVectorProduct && {
       hessianVectorProduct: objective.hessianVectorProduct.bind(objective),
     }),
-    ...(freeze && { freeze: (params, batch) => completeObjective(freeze(params, batch)) }),
+    ...(freeze && { freeze: (params, batch) => completeObjective(freeze(params, batch), options) }),
   };
 }
 
@@ -49,9 +60,9 @@ export function completeTask(task: TaskObject): Task {
     metrics: task.metrics ?? [],
     ...(task.lossBound !== undefined && { lossBound: task.lossBound }),
     init: (key, params) => task.init(key, params),
-    objective: (split) => completeObjective(task.objective(known(split))),
+    objective: (split) => completeObjective(task.objective(known(split)), { plain: true }),
     fixedObjective: (options) =>
-      completeObjective(task.fixedObjective({ ...options, split: known(options?.split) })),
+      completeObjective(task.fixedObjective({ ...options, split: known(options?.split) }), { plain: true }),
     evaluate: (params, split) => ({ metrics: {}, ...task.evaluate(params, known(split)) }),
     ...(task.close && { close: () => task.close!() }),
   };

@@ -268,6 +268,26 @@ describe("defineTask", () => {
     expect(bowl.layout.slots.map(({ name }) => name)).toEqual(["w"]);
   });
 
+  it("is not asked again for a loss that is known", () => {
+    let calls = 0;
+    const counted = defineTask({
+      name: "counted",
+      layout: 1,
+      lossAndGradient(w, _batch, g) {
+        calls++;
+        g[0] = w[0]!;
+        return 0.5 * w[0]! ** 2;
+      },
+    }).objective();
+    const w = Float64Array.of(2);
+    const gradient = new Float64Array(1);
+    const loss = counted.lossAndGradient(w, key(0), gradient);
+    expect(counted.loss(w, key(0), { loss, gradient })).toBe(2);
+    expect(calls).toBe(1);
+    expect(counted.loss(w, key(0))).toBe(2);
+    expect(calls).toBe(2);
+  });
+
   it("has the splits it names, and tells the loss which is asked for", () => {
     const near = defineTask({
       name: "near",
