@@ -163,6 +163,7 @@ export function coordinatewise(definition: CoordinatewiseDefinition): Backpropag
       const steps = arena.float32(STEP_SETTINGS * window);
       const scratch = arena.float32(slots * scratchSize);
       const accumulators = arena.float32((1 + slots) * accumulatorSize);
+      const sums = accumulators.subarray(0, accumulatorSize);
       const reduced = arena.float32(layout.size);
       // others need memory too
       const stored =
@@ -235,7 +236,7 @@ export function coordinatewise(definition: CoordinatewiseDefinition): Backpropag
           }
           sumLaterPoints(points, size, after?.params);
           before?.params.set(points.subarray(0, size));
-          accumulators.fill(0);
+          sums.fill(0);
           kernel.backward(
             size,
             window,
@@ -253,7 +254,7 @@ export function coordinatewise(definition: CoordinatewiseDefinition): Backpropag
             slots,
             accumulators.byteOffset,
           );
-          kernel.reduce(accumulators.byteOffset, layout.size, reduced.byteOffset);
+          kernel.reduce(sums.byteOffset, layout.size, reduced.byteOffset);
           metaGradient.set(reduced);
         },
         adjoints: (own) => ({
