@@ -10,6 +10,7 @@ const files = .{
     @import("batchnorm.zig"),
     @import("optimizers.zig"),
     @import("lstm.zig"),
+    @import("tensors.zig"),
     @import("peak.zig"),
 };
 

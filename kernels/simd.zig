@@ -198,7 +198,7 @@ pub inline fn larger(a: anytype, b: @TypeOf(a)) @TypeOf(a) {
 }
 
 /// The smaller; a NaN in `a` passes through.
-inline fn atMost(a: anytype, comptime limit: f32) @TypeOf(a) {
+pub inline fn atMost(a: anytype, comptime limit: f32) @TypeOf(a) {
     const b: @TypeOf(a) = @splat(limit);
     // LLVM would turn the comparison into a relaxed minimum, whose NaNs are the engine's choice
     if (relaxed) return byQuarters(@"llvm.wasm.pmin.v4f32", .{ a, b });

@@ -5,6 +5,7 @@ import type { Layout, Vector } from "../kernels/types.ts";
 import { defineOptimizer } from "../optimizers/define.ts";
 import type { OptimizerState } from "../optimizers/types.ts";
 import { foldIn, truncatedNormal } from "../random/key.ts";
+import { withKernelCopies } from "./kernel-copies.ts";
 import type { BackpropagatingOptimizer, OpenLearnedOptimizer, Unroll } from "./types.ts";
 import { sumLaterPoints } from "./unroll.ts";
 
@@ -114,7 +115,7 @@ export function coordinatewise(definition: CoordinatewiseDefinition): Backpropag
         }
         state.step++;
         stepSettings(state.step, step);
-        withCopies(kept, [target, gradient, own], ([w, g, cells]) => {
+        withKernelCopies(kept, [target, gradient, own], ([w, g, cells]) => {
           kernel.forward(
             w!.byteOffset,
             add ? 0 : w!.byteOffset,
@@ -264,34 +265,6 @@ export function coordinatewise(definition: CoordinatewiseDefinition): Backpropag
       };
     },
   };
-}
-
-/** Lends vectors to the kernels of an arena: those outside their memory as copies, of which the changed come back. */
-function withCopies(
-  { kernels }: Arena,
-  vectors: readonly Float32Array[],
-  use: (inside: readonly Float32Array[]) => void,
-): void {
-  const outside = (vector: Float32Array): boolean => vector.buffer !== kernels.memory.buffer;
-  if (!vectors.some(outside)) {
-    use(vectors);
-    return;
-  }
-  const arena = kernels.arena();
-  try {
-    const copies = vectors.map((vector) => {
-      if (!outside(vector)) return vector;
-      const copy = arena.float32(vector.length);
-      copy.set(vector);
-      return copy;
-    });
-    use(copies);
-    vectors.forEach((vector, i) => {
-      if (outside(vector)) vector.set(copies[i]!);
-    });
-  } finally {
-    arena.close();
-  }
 }
 
 /** The kernels of one architecture. */

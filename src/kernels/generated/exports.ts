@@ -122,6 +122,17 @@ export interface KernelExports {
   rnnpropPack(phi: Pointer, H: number, packed: Pointer, transposed: Pointer): void;
   rnnpropForward(w: Pointer, u: PointerOrNull, g: Pointer, n: number, state: Pointer, weights: Pointer, H: number, settings: Pointer, scratch: Pointer, slots: number, records: PointerOrNull, t: number, steps: number): void;
   rnnpropBackward(n: number, steps: number, records: Pointer, start: PointerOrNull, gradients: PointerOrNull, cotangents: Pointer, after: PointerOrNull, before: PointerOrNull, weights: Pointer, transposed: Pointer, H: number, settings: Pointer, scratch: Pointer, slots: number, acc: Pointer): void;
+  /** Floats of φ packed for the kernels. */
+  tensorMlpPackedSize(): number;
+  tensorAdafacPackedSize(): number;
+  tensorCeloPackedSize(): number;
+  tensorCelo2PackedSize(): number;
+  /** Floats of work beside those of tensors. */
+  tensorWork(): number;
+  tensorMlpStep(plan: Pointer, weights: Pointer, settings: Pointer, w: Pointer, u: PointerOrNull, g: Pointer, state: Pointer, work: Pointer): void;
+  tensorAdafacStep(plan: Pointer, weights: Pointer, settings: Pointer, w: Pointer, u: PointerOrNull, g: Pointer, state: Pointer, work: Pointer): void;
+  tensorCeloStep(plan: Pointer, weights: Pointer, settings: Pointer, w: Pointer, u: PointerOrNull, g: Pointer, state: Pointer, work: Pointer): void;
+  tensorCelo2Step(plan: Pointer, weights: Pointer, settings: Pointer, w: Pointer, u: PointerOrNull, g: Pointer, state: Pointer, work: Pointer): void;
   peakFlops(): number;
   registerPeak(iterations: number): number;
   /** a·b + c as the kernels compute it: tells whether it is rounded once. */

@@ -54,6 +54,15 @@ export const INTERFACE: string =
   "rnnpropPack:pnpp " +
   "rnnpropForward:popnppnppnonn " +
   "rnnpropBackward:nnpoopooppnppnp " +
+  "tensorMlpPackedSize: " +
+  "tensorAdafacPackedSize: " +
+  "tensorCeloPackedSize: " +
+  "tensorCelo2PackedSize: " +
+  "tensorWork: " +
+  "tensorMlpStep:ppppoppp " +
+  "tensorAdafacStep:ppppoppp " +
+  "tensorCeloStep:ppppoppp " +
+  "tensorCelo2Step:ppppoppp " +
   "peakFlops: " +
   "registerPeak:n " +
   "multiplyAdd:fff ";
@@ -509,6 +518,65 @@ export function nativeCalls(functions: AddonFunctions, block: Float64Array): Ker
       block[13] = slots;
       block[14] = acc;
       return functions.rnnpropBackward();
+    },
+    tensorMlpPackedSize() {
+      return functions.tensorMlpPackedSize();
+    },
+    tensorAdafacPackedSize() {
+      return functions.tensorAdafacPackedSize();
+    },
+    tensorCeloPackedSize() {
+      return functions.tensorCeloPackedSize();
+    },
+    tensorCelo2PackedSize() {
+      return functions.tensorCelo2PackedSize();
+    },
+    tensorWork() {
+      return functions.tensorWork();
+    },
+    tensorMlpStep(plan, weights, settings, w, u, g, state, work) {
+      block[0] = plan;
+      block[1] = weights;
+      block[2] = settings;
+      block[3] = w;
+      block[4] = u;
+      block[5] = g;
+      block[6] = state;
+      block[7] = work;
+      return functions.tensorMlpStep();
+    },
+    tensorAdafacStep(plan, weights, settings, w, u, g, state, work) {
+      block[0] = plan;
+      block[1] = weights;
+      block[2] = settings;
+      block[3] = w;
+      block[4] = u;
+      block[5] = g;
+      block[6] = state;
+      block[7] = work;
+      return functions.tensorAdafacStep();
+    },
+    tensorCeloStep(plan, weights, settings, w, u, g, state, work) {
+      block[0] = plan;
+      block[1] = weights;
+      block[2] = settings;
+      block[3] = w;
+      block[4] = u;
+      block[5] = g;
+      block[6] = state;
+      block[7] = work;
+      return functions.tensorCeloStep();
+    },
+    tensorCelo2Step(plan, weights, settings, w, u, g, state, work) {
+      block[0] = plan;
+      block[1] = weights;
+      block[2] = settings;
+      block[3] = w;
+      block[4] = u;
+      block[5] = g;
+      block[6] = state;
+      block[7] = work;
+      return functions.tensorCelo2Step();
     },
     peakFlops() {
       return functions.peakFlops();
