@@ -83,7 +83,7 @@ export const augmentations: SpecRegistry<Augmentation> = {
         if (width === undefined) {
           throw new LowlandError(
             "E_CONFIG",
-            "network-size needs a model with a width; use mlp, mlp-relu or cnn4-bn",
+            "network-size needs a model with a width; use mlp, mlp-relu, mlp-residual or cnn4-bn",
           );
         }
         return { ...draft, settings: { ...draft.settings, [width]: logUniformInteger(key, low, high) } };

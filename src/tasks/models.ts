@@ -1,5 +1,6 @@
 import { batchNorm, conv2d, maxPool } from "../nn/conv.ts";
 import { dense, type Layer, relu, type Shape, sigmoid, tanh } from "../nn/layers.ts";
+import { residual } from "../nn/residual.ts";
 import { type Initialization, type Network, sequential } from "../nn/sequential.ts";
 import { type NumberParameter, type SpecRegistry, specEntry } from "../spec.ts";
 
@@ -109,6 +110,26 @@ function cnn(normalize: readonly (() => Layer)[], description: string) {
 export const models: SpecRegistry<Model> = {
   mlp: mlp("sigmoid", "20 sigmoid units"),
   "mlp-relu": mlp("relu", "20 ReLU units"),
+  "mlp-residual": specEntry<
+    Model,
+    { hidden: NumberParameter; depth: NumberParameter; batch: NumberParameter; init: typeof init }
+  >({
+    description: "20 ReLU units, behind them residual blocks of two layers as wide",
+    parameters: { hidden: count(20, "units a layer"), depth: count(2, "residual blocks"), batch, init },
+    create: ({ hidden, depth, batch, init }) => ({
+      layers: (classes) => [
+        dense(hidden),
+        relu(),
+        ...Array.from({ length: depth }, () => [
+          residual([dense(hidden), relu(), dense(hidden)]),
+          relu(),
+        ]).flat(),
+        dense(classes),
+      ],
+      initialization: initializationOf(init, () => INITIALIZATIONS.truncated!),
+      batchSize: batch,
+    }),
+  }),
   cnn: cnn([], "convolutions 3×3×16 and 5×5×32, each with ReLU and max-pooling"),
   "cnn-bn": cnn([batchNorm], "cnn with batch normalization before each ReLU"),
   "cnn4-bn": specEntry<Model, { width: NumberParameter; batch: NumberParameter; init: typeof init }>({
