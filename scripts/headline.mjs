@@ -8,6 +8,7 @@ import { parseHTML } from "linkedom";
 import { isDecidedCell } from "../dist/analysis/decisions.js";
 import { verdictsOf } from "../dist/analysis/verdicts.js";
 import { unique } from "../dist/evaluation/group.js";
+import { bySource } from "../dist/evaluation/method-id.js";
 import { labelsOf } from "../dist/index.js";
 import { OUTCOMES, SIGNIFICANCE } from "../dist/report/catalogue.js";
 import { answersTable, sourcesText } from "../dist/report/digest.js";
@@ -24,7 +25,7 @@ if (transfer === undefined)
   throw new Error(`${path} has no transfer matrix: give results of reproduce paper`);
 
 const labels = labelsOf(results);
-const sources = unique(transfer.map(({ method }) => method.source));
+const sources = bySource(transfer).map(({ source }) => source);
 const regularizers = unique(transfer.map(({ method }) => method.regularizer)).filter(
   (name) => name !== "none",
 );
@@ -37,7 +38,7 @@ const after = ({ task, steps }) =>
 const cellOf = (task, steps, regularizer, source) =>
   transfer.find(
     (cell) =>
-      cell.method.source === source &&
+      String(cell.method.source) === String(source) &&
       cell.method.regularizer === regularizer &&
       cell.task === task &&
       cell.steps === steps &&
@@ -59,7 +60,7 @@ function drawing() {
         const spread = low == null ? {} : { low: Math.max(1 + low, LOWEST_RATIO), high: 1 + high };
         return [
           {
-            source: `meta-trained on ${source}`,
+            source: `meta-trained on ${source.join(", ")}`,
             place: after({ task, steps }),
             name,
             x: 1 + mean,

@@ -3,6 +3,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { unique } from "../dist/evaluation/group.js";
+import { bySource } from "../dist/evaluation/method-id.js";
 import { labelsOf, limitsOf, renderReport, sentenceOf } from "../dist/index.js";
 import { SIGNIFICANCE } from "../dist/report/catalogue.js";
 import { dataNotes } from "../dist/report/datasets.js";
@@ -37,14 +38,14 @@ function paperText() {
   const parts = all.flatMap(({ directory, results }) => {
     const place = relative(join(ROOT, "paper"), join(directory, "report.html"));
     const steps = unique(results.transfer.map((cell) => cell.steps));
-    const sources = unique(results.transfer.map(({ method }) => method.source));
+    const sources = bySource(results.transfer).map(({ source }) => source);
     const tables = steps.flatMap((count) =>
       sources.flatMap((source) =>
         [
           ["accuracy", "test accuracy in percent, and the change in points"],
           ["topEigenvalue", "top Hessian eigenvalue, and the change in percent"],
         ].flatMap(([measure, what]) => [
-          `Meta-trained on \`${source}\`, ${what}:`,
+          `Meta-trained on \`${source.join(", ")}\`, ${what}:`,
           changesTable(results, { source, steps: count, measure }),
         ]),
       ),

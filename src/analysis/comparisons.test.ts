@@ -14,7 +14,7 @@ function method(name: string): MethodId {
   return {
     optimizer,
     regularizer: "none",
-    ...(metaSeed !== undefined && { source: task, metaSeed: Number(metaSeed) }),
+    ...(metaSeed !== undefined && { source: [task], metaSeed: Number(metaSeed) }),
   };
 }
 
@@ -62,8 +62,8 @@ describe("compareOptimizers with repetitions", () => {
   const second = evaluation("a1", [0.8, 0.83, 0.81]);
   const plain = [evaluation("b0", [0.85, 0.86, 0.85]), evaluation("b1", [0.82, 0.82, 0.82])];
   const sides = {
-    candidate: { ...method("a"), source: task },
-    baseline: { ...method("b"), source: task },
+    candidate: { ...method("a"), source: [task] },
+    baseline: { ...method("b"), source: [task] },
   };
 
   it("tests the means over repetitions, so that seeds stay the unit", () => {

@@ -38,7 +38,7 @@ describe("tallyOf", () => {
   });
 
   it("says how many decided tests rest on one meta-training run", () => {
-    const learned = { optimizer: "lstm", regularizer: "sam", source: "t" };
+    const learned = { optimizer: "lstm", regularizer: "sam", source: ["t"] };
     const single = { ...test, candidate: learned };
     const repeated = { ...single, repetitions: 2, agreeing: 2 };
     expect(tallyOf([single, repeated, test], "lower")).toMatchObject({ support: 3, ofOneRun: 1 });

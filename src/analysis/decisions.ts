@@ -1,5 +1,5 @@
 import { quantile } from "../evaluation/group.ts";
-import { isPlain } from "../evaluation/method-id.ts";
+import { groupOf, isSameMethod, plainOf } from "../evaluation/method-id.ts";
 import type { Comparison, Measured, TransferCell } from "../evaluation/results.ts";
 import { holm, studentQuantile, studentTail } from "./statistics.ts";
 
@@ -56,10 +56,8 @@ export function isOfOneRun({ candidate, repetitions }: Comparison): boolean {
 export function isDecidedCell(cell: TransferCell, tests: readonly Comparison[]): boolean {
   const test = tests.find(
     (other) =>
-      other.candidate.source === cell.method.source &&
-      other.candidate.regularizer === cell.method.regularizer &&
-      other.baseline.source !== undefined &&
-      isPlain(other.baseline) &&
+      isSameMethod(groupOf(other.candidate), cell.method) &&
+      isSameMethod(groupOf(other.baseline), plainOf(cell.method)) &&
       other.task === cell.task &&
       other.steps === cell.steps &&
       other.measure === cell.measure &&

@@ -36,12 +36,12 @@ export type VerdictFact =
 
 /** What has to be known before anything is concluded. */
 export type LimitFact =
-  | { readonly fact: "single runs"; readonly sources: readonly string[] }
+  | { readonly fact: "single runs"; readonly sources: readonly (readonly string[])[] }
   | {
       readonly fact: "recipes differ";
       /** Among runs that are compared, or only among those that repeat one another. */
       readonly among: "compared" | "repeated";
-      readonly source: string;
+      readonly source: readonly string[];
       readonly runs: number;
       readonly settings: readonly {
         readonly name: string;

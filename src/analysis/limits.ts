@@ -1,4 +1,5 @@
 import { groupBy, quantile, unique } from "../evaluation/group.ts";
+import { bySource } from "../evaluation/method-id.ts";
 import type { Comparison, MetaTrainingRecord, Results, TuningRecord } from "../evaluation/results.ts";
 import type { LimitFact } from "./facts.ts";
 import { studentQuantile } from "./statistics.ts";
@@ -15,16 +16,14 @@ export function limitsOf(results: Results): LimitFact[] {
   ];
 }
 
-const sourceOf = ({ method }: MetaTrainingRecord): string => method.source ?? "";
 const regularizerOf = ({ method }: MetaTrainingRecord): string => method.regularizer;
 const metaSeedOf = ({ method }: MetaTrainingRecord): string => String(method.metaSeed);
 
 /** Tests run over seeds; how meta-training varies is seen only where it was repeated. */
 function repetitionsOf({ metaTraining }: Results): LimitFact[] {
-  const groups = groupBy(metaTraining, (run) => JSON.stringify([sourceOf(run), regularizerOf(run)]));
-  const sources = unique(
-    [...groups.values()].flatMap((runs) => (runs.length === 1 ? runs.map(sourceOf) : [])),
-  );
+  const sources = bySource(metaTraining)
+    .filter(({ members }) => [...groupBy(members, regularizerOf).values()].some((runs) => runs.length === 1))
+    .map(({ source }) => source);
   return sources.length === 0 ? [] : [{ fact: "single runs", sources }];
 }
 
@@ -33,7 +32,7 @@ const OF_ONE_RECIPE = new Set(["regularizer", "seed", "tasks", "keepCheckpoints"
 
 /** Where runs that are compared, or that repeat one another, differ in more than that. */
 function recipesOf({ metaTraining }: Results): LimitFact[] {
-  return [...groupBy(metaTraining, sourceOf)].flatMap(([source, runs]) => {
+  return bySource(metaTraining).flatMap(({ source, members: runs }) => {
     const compared = differencesIn(groupBy(runs, metaSeedOf).values());
     const repeated = differencesIn(groupBy(runs, regularizerOf).values());
     const fact = (among: "compared" | "repeated", names: readonly string[]): LimitFact[] => {

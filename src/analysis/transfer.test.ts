@@ -9,7 +9,7 @@ import { transferMatrix } from "./transfer.ts";
 const tasks = ["mnist/mlp", "cifar-10/cnn"];
 const metrics = [ACCURACY];
 const learned: MethodId[] = ["none", "sam"].flatMap((regularizer) =>
-  [0, 1].map((metaSeed) => ({ optimizer: "lstm", regularizer, source: "mnist/mlp", metaSeed })),
+  [0, 1].map((metaSeed) => ({ optimizer: "lstm", regularizer, source: ["mnist/mlp"], metaSeed })),
 );
 
 /** SAM is better by two points everywhere, and a half, a quarter and an eighth as sharp from the three seeds. */
@@ -64,7 +64,7 @@ describe("transferMatrix", () => {
     for (const regularizer of ["none", "sam"]) {
       for (const task of tasks) expect(find(regularizer, "accuracy", task)).toBeDefined();
       expect(find(regularizer, "surrogateGap")).toMatchObject({
-        method: { optimizer: "lstm", regularizer, source: "mnist/mlp" },
+        method: { optimizer: "lstm", regularizer, source: ["mnist/mlp"] },
         steps: 100,
         radius: 0.1,
       });

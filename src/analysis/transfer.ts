@@ -14,7 +14,7 @@ import { asShare, estimate, pairedTest, standardDeviation } from "./statistics.t
  *
  * @param learned methods with a source
  * @example
- * transferMatrix(records, [{ optimizer: "lstm", regularizer: "sam", source: "mnist/mlp", metaSeed: 0 }]);
+ * transferMatrix(records, [{ optimizer: "lstm", regularizer: "sam", source: ["mnist/mlp"], metaSeed: 0 }]);
  */
 export function transferMatrix(records: ComparedRecords, learned: readonly MethodId[]): TransferCell[] {
   const known = new Set(learned.map(methodKey));

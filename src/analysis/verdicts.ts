@@ -1,5 +1,5 @@
 import { mean, unique } from "../evaluation/group.ts";
-import { isHome, isPlain, methodKey } from "../evaluation/method-id.ts";
+import { bySource, isHome, isPlain, isSameMethod, methodKey, plainOf } from "../evaluation/method-id.ts";
 import type { Comparison, EvaluationRecord, Results } from "../evaluation/results.ts";
 import {
   isDecided,
@@ -38,10 +38,7 @@ export function verdictsOf(results: Results): Verdict[] {
 export function learnedTests({ comparisons }: Pick<Results, "comparisons">): Comparison[] {
   return comparisons.filter(
     ({ candidate, baseline }) =>
-      candidate.source !== undefined &&
-      candidate.source === baseline.source &&
-      !isPlain(candidate) &&
-      isPlain(baseline),
+      candidate.source !== undefined && !isPlain(candidate) && isSameMethod(plainOf(candidate), baseline),
   );
 }
 
@@ -61,11 +58,7 @@ export function explicitTests(results: Results): Comparison[] {
 export function controlTests({ comparisons }: Results): Comparison[] {
   return comparisons.filter(
     ({ candidate, baseline }) =>
-      candidate.source === undefined &&
-      baseline.source === undefined &&
-      candidate.optimizer === baseline.optimizer &&
-      !isPlain(candidate) &&
-      isPlain(baseline),
+      candidate.source === undefined && !isPlain(candidate) && isSameMethod(plainOf(candidate), baseline),
   );
 }
 
@@ -110,9 +103,8 @@ function transferVerdict(results: Results): Verdict {
   const properties = elsewhere.filter((test) => isOwnProperty(test, results));
   const { equalSteps, equalLoss } = flatnessTallies(properties, elsewhere);
   const quality = qualityOf(elsewhere, results);
-  const tasks = unique(elsewhere.map(({ candidate }) => candidate.source)).map(
-    (source) =>
-      unique(elsewhere.filter(({ candidate }) => candidate.source === source).map(({ task }) => task)).length,
+  const tasks = bySource(elsewhere.map(({ candidate, task }) => ({ method: candidate, task }))).map(
+    ({ members }) => unique(members.map(({ task }) => task)).length,
   );
   const facts: VerdictFact[] = [
     { fact: "elsewhere", tasks: rangeOf(tasks) ?? [0, 0], tally: equalSteps },

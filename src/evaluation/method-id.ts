@@ -1,5 +1,6 @@
 import type { MetaConfig } from "../meta/config.ts";
 import { parseSpec } from "../spec.ts";
+import { groupBy } from "./group.ts";
 import type { MethodId } from "./results.ts";
 
 /** One string for every method: what maps are keyed by. */
@@ -33,16 +34,24 @@ export function methodOf({
   regularizer,
   tasks,
   seed,
-}: Pick<MetaConfig, "learned" | "regularizer" | "tasks" | "seed">): MethodId & { readonly source: string } {
+}: Pick<MetaConfig, "learned" | "regularizer" | "tasks" | "seed">): MethodId {
   return {
     optimizer: parseSpec(learned).name,
     regularizer: parseSpec(regularizer).name,
-    source: tasks.join(", "),
+    source: tasks,
     metaSeed: seed,
   };
 }
 
 /** Whether a task is among those that a learned optimizer was meta-trained on. */
 export function isHome(method: MethodId, task: string): boolean {
-  return method.source?.split(", ").includes(task) ?? false;
+  return method.source?.includes(task) ?? false;
+}
+
+/** Records by what their methods were meta-trained on, those of hand-designed ones under no task at all. */
+export function bySource<R extends { readonly method: MethodId }>(
+  records: readonly R[],
+): { readonly source: readonly string[]; readonly members: readonly R[] }[] {
+  const groups = groupBy(records, ({ method }) => JSON.stringify(method.source ?? []));
+  return [...groups.values()].map((members) => ({ source: members[0]!.method.source ?? [], members }));
 }

@@ -13,17 +13,17 @@ const golden = (name: string) => {
   return { old: JSON.parse(text), results: parseResults(text, name) };
 };
 
-const once = { optimizer: "lstm", source: "mnist/cnn", metaSeed: 0 };
+const once = { optimizer: "lstm", source: ["mnist/cnn"], metaSeed: 0 };
 
 describe("the paper's experiment of 0.1.0", () => {
   const { old, results } = golden("paper-0.1.0.json");
 
   it("has methods in place of names, repeated and single", () => {
     expect(results.evaluations.map(({ method }) => method)).toEqual([
-      { ...once, regularizer: "none", source: "mnist/mlp" },
-      { ...once, regularizer: "gam", source: "mnist/mlp" },
-      { ...once, regularizer: "none", source: "mnist/mlp", metaSeed: 1 },
-      { ...once, regularizer: "gam", source: "mnist/mlp", metaSeed: 1 },
+      { ...once, regularizer: "none", source: ["mnist/mlp"] },
+      { ...once, regularizer: "gam", source: ["mnist/mlp"] },
+      { ...once, regularizer: "none", source: ["mnist/mlp"], metaSeed: 1 },
+      { ...once, regularizer: "gam", source: ["mnist/mlp"], metaSeed: 1 },
       { ...once, regularizer: "none" },
       { ...once, regularizer: "gam" },
       { optimizer: "adam", regularizer: "none" },
@@ -43,7 +43,7 @@ describe("the paper's experiment of 0.1.0", () => {
     });
     const cell = results.transfer!.find(
       ({ method, measure }) =>
-        method.source === "mnist/cnn" && method.regularizer === "gam" && measure === "topEigenvalue",
+        method.source?.join() === "mnist/cnn" && method.regularizer === "gam" && measure === "topEigenvalue",
     )!;
     // −58 %, decided in 0.1.0
     expect(cell.change!.mean).toBeCloseTo(-0.58, 1);
@@ -82,6 +82,37 @@ describe("an evaluation of 0.1.0", () => {
       { optimizer: "adam:lr=0.01", regularizer: "none" },
       { optimizer: "adam:lr=0.01", regularizer: "sam:rho=0.05" },
     ]);
+  });
+});
+
+describe("the quick experiment of 0.1.0", () => {
+  it("finds the methods of names without a source, and compares them without their meta-seed", () => {
+    const { old } = golden("evaluate-0.1.0.json");
+    const [run] = golden("paper-0.1.0.json").old.metaTraining;
+    const task = "synthetic-digits/mlp";
+    const named = (name: string, regularizer: string) => ({ ...run, name, regularizer, task, metaSeed: 0 });
+    const { comparisons } = golden("paper-0.1.0.json").old;
+    const quick = {
+      ...old,
+      kind: "reproduce-quick",
+      metaTraining: [named("LSTM", "none"), named("LSTM + SAM", "sam:rho=0.05")],
+      evaluations: [
+        { ...old.evaluations[0], task, optimizer: "LSTM + SAM", spec: "learned:x" },
+        { ...old.evaluations[1], task, optimizer: "Adam", spec: "adam:lr=0.01" },
+      ],
+      comparisons: [{ ...comparisons[0], task, candidate: "LSTM + SAM", baseline: "LSTM" }],
+    };
+    const results = parseResults(JSON.stringify(quick), "x");
+    const learned = { optimizer: "lstm", regularizer: "sam", source: [task] };
+    expect(results.evaluations.map(({ method }) => method)).toEqual([
+      { ...learned, metaSeed: 0 },
+      { optimizer: "adam", regularizer: "none" },
+    ]);
+    expect(results.comparisons[0]).toMatchObject({
+      candidate: learned,
+      baseline: { ...learned, regularizer: "none" },
+    });
+    expect(renderReport(results)).toContain(">LSTM + SAM<");
   });
 });
 

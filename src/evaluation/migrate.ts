@@ -26,6 +26,7 @@ const REGULARIZERS: Readonly<Record<string, { label: string; lowers: string }>> 
 
 const isOld = (value: unknown): value is Old => typeof value === "object" && value !== null;
 const list = (value: unknown): Old[] => (Array.isArray(value) ? value.filter(isOld) : []);
+const tasksIn = (tasks: unknown): string[] => String(tasks).split(", ");
 const nameIn = (spec: unknown): string => String(spec).split(":")[0]!;
 
 /** The same results in schemaVersion 2. What is damaged stays so, for the reader to name its place. */
@@ -72,9 +73,13 @@ export function migrateFrom1(old: Old): Old {
     ...each("transfer", ({ source, regularizer, measure, ...record }) => ({
       ...record,
       measure: measure === "testAccuracy" ? "accuracy" : measure,
-      method: { optimizer: "lstm", regularizer, source },
+      method: { optimizer: "lstm", regularizer, source: tasksIn(source) },
     })),
-    ...each("search", (record) => ({ ...record, candidates: measured(record.candidates) })),
+    ...each("search", ({ task, ...record }) => ({
+      ...record,
+      source: tasksIn(task),
+      candidates: measured(record.candidates),
+    })),
     ...each("tuning", (record) => ({
       ...identified(record),
       candidates: list(record.candidates).map((candidate) => ({
@@ -106,7 +111,7 @@ function methodsOf(old: Old): Map<string, MethodId> {
     methods.set(String(name), {
       optimizer: "lstm",
       regularizer: nameIn(regularizer),
-      source: String(task),
+      source: tasksIn(task),
       metaSeed: Number(metaSeed ?? 0),
     });
   }

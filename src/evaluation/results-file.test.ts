@@ -76,7 +76,7 @@ const results: Results = {
   settings: { steps: [100], nested: { deep: null } },
   metaTraining: [
     {
-      method: { optimizer: "lstm", regularizer: "none", source: "synthetic-digits/mlp", metaSeed: 0 },
+      method: { optimizer: "lstm", regularizer: "none", source: ["synthetic-digits/mlp"], metaSeed: 0 },
       regularizer: "none",
       outerSteps: 2,
       settings: {},

@@ -62,8 +62,8 @@ export const RESULTS = {
     optimizer: "string",
     /** Name or spec string, or `none`. */
     regularizer: "string",
-    /** Meta-training tasks, joined by commas. */
-    source: "string?",
+    /** Meta-training tasks. */
+    source: "string[]?",
     /** Seed of the meta-training: runs that differ only in it are repetitions of one another. */
     metaSeed: "count?",
   },
@@ -301,7 +301,8 @@ export const RESULTS = {
   SearchRecord: {
     /** Name of the regularizer. */
     regularizer: "string",
-    task: "string",
+    /** Meta-training tasks. */
+    source: "string[]",
     candidates: "SearchCandidate[]",
     /** Spec string of the candidate with the lowest meta-validation loss. */
     chosen: "string",

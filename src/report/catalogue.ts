@@ -156,15 +156,15 @@ const SENTENCES: Sentences = {
     `Meta-training came before, meta-validations, the search over its settings and runs it started from not counted: ${count(gradients)} gradients in ${plural(runs, "run")}.`,
 
   "single runs": ({ sources }, labels) =>
-    `From ${listed(sources.map(labels.task))} there is one meta-training run for each regularizer: a test says that this optimizer differs from that one, not that meta-training again would give the same.`,
+    `From ${listed(sources.map(labels.source))} there is one meta-training run for each regularizer: a test says that this optimizer differs from that one, not that meta-training again would give the same.`,
   "recipes differ": ({ among, source, runs, settings }, labels) => {
     const parts = settings.map(
       ({ name, values }) => `${name} is ${listed(values.map(([value, own]) => `${value} in ${own}`))}`,
     );
     const fact =
       among === "compared"
-        ? `Meta-training runs on ${labels.task(source)} differ in more than the regularizer, and what is compared may be that`
-        : `Repetitions of meta-training on ${labels.task(source)} differ in more than the meta-seed`;
+        ? `Meta-training runs on ${labels.source(source)} differ in more than the regularizer, and what is compared may be that`
+        : `Repetitions of meta-training on ${labels.source(source)} differ in more than the meta-seed`;
     return `${fact}: ${parts.join("; ")} of ${plural(runs, "run")}.`;
   },
   "still improving": ({ runs, of, most, fall, threshold }, labels) =>

@@ -57,8 +57,8 @@ function searchTable(
     })),
     { name: "Gradients", unit: "evaluated" },
   ];
-  const groups = search.map(({ regularizer, task, candidates }) => ({
-    heading: `${labels.regularizer(regularizer)} on ${labels.task(task)}`,
+  const groups = search.map(({ regularizer, source, candidates }) => ({
+    heading: `${labels.regularizer(regularizer)} on ${labels.source(source)}`,
     rows: candidates.map(
       ({ spec, outerSteps, loss, metrics: own, gradientEvaluations }) =>
         html`<tr><th scope="row"><span class="mono${bold.has(spec) ? " best" : ""}">${spec}</span></th><td class="num">${count(

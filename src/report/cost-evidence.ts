@@ -92,7 +92,7 @@ function familiesOf(prices: readonly Price[], labels: Labels): Line[] {
       if (values.length === 0) return [];
       return [{ x: Number(x), y: mean(values), low: Math.min(...values), high: Math.max(...values) }];
     });
-    const name = family.source === undefined ? labels.method(family) : `from ${labels.task(family.source)}`;
+    const name = family.source === undefined ? labels.method(family) : `from ${labels.source(family.source)}`;
     return {
       series: {
         name,

@@ -28,7 +28,7 @@ describe("answersTable", () => {
 
 describe("changesTable", () => {
   it("has a task a row, what plain reaches, and changes that are bold where a test stands behind them", () => {
-    const table = changesTable(results, { source: "mnist/mlp", steps: 100, measure: "accuracy" });
+    const table = changesTable(results, { source: ["mnist/mlp"], steps: 100, measure: "accuracy" });
     expect(table.split("\n")[0]).toBe("| task | plain | with SAM | with GAM | best hand-designed |");
     const [home, away] = cellsOf(table);
     expect(home![0]).toBe("mnist/mlp");
@@ -39,7 +39,7 @@ describe("changesTable", () => {
 
   it("gives eigenvalues as ratios, with no hand-designed optimizer beside them", () => {
     const [home] = cellsOf(
-      changesTable(results, { source: "mnist/mlp", steps: 100, measure: "topEigenvalue" }),
+      changesTable(results, { source: ["mnist/mlp"], steps: 100, measure: "topEigenvalue" }),
     );
     expect(home).toHaveLength(4);
     expect(home![2]).toMatch(/^\*\*−(49|50|51)\*\*/);

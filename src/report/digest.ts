@@ -3,7 +3,7 @@ import { isDecidedCell, testsIn } from "../analysis/decisions.ts";
 import { judgeOf } from "../analysis/measures.ts";
 import { type Verdict, verdictsOf } from "../analysis/verdicts.ts";
 import { groupBy, unique } from "../evaluation/group.ts";
-import { isPlain, isSameMethod, methodKey } from "../evaluation/method-id.ts";
+import { bySource, isPlain, isSameMethod, methodKey } from "../evaluation/method-id.ts";
 import type { MethodId, Results, TransferCell } from "../evaluation/results.ts";
 import { scoreOf } from "../evaluation/tuning.ts";
 import { QUESTIONS, TESTED_AT, tallyText } from "./catalogue.ts";
@@ -37,18 +37,18 @@ function placeOfResults({ evaluations }: Results): string {
 
 /** What the learned optimizers of results were meta-trained on, and how often. */
 export function sourcesText({ metaTraining }: Results): string {
-  const sources = groupBy(metaTraining, ({ method }) => method.source ?? "");
+  const sources = bySource(metaTraining);
   return listed(
-    [...sources].map(([source, runs]) => {
+    sources.map(({ source, members: runs }) => {
       const seeds = unique(runs.map(({ method }) => method.metaSeed)).length;
-      return `\`${source}\` (${plural(seeds, "meta-seed")})`;
+      return `\`${source.join(", ")}\` (${plural(seeds, "meta-seed")})`;
     }),
   );
 }
 
 /** A place in the transfer matrix that is shown as a table of its own. */
 export interface ChangesOf {
-  readonly source: string;
+  readonly source: readonly string[];
   readonly steps: number;
   /** A metric, or `topEigenvalue`. */
   readonly measure: string;
@@ -61,7 +61,8 @@ export interface ChangesOf {
 export function changesTable(results: Results, { source, steps, measure }: ChangesOf): string {
   const labels = labelsOf(results);
   const cells = (results.transfer ?? []).filter(
-    (cell) => cell.method.source === source && cell.steps === steps && cell.measure === measure,
+    (cell) =>
+      String(cell.method.source) === String(source) && cell.steps === steps && cell.measure === measure,
   );
   const judged = judgeOf(results.evaluations, results.metrics) === measure;
   const isRatio = labels.unit(measure) === "";

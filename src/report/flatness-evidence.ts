@@ -2,7 +2,7 @@ import { tallyOf } from "../analysis/decisions.ts";
 import { isJudge, OWN_QUANTITIES, ownQuantity } from "../analysis/measures.ts";
 import { isOwnProperty, learnedTests } from "../analysis/verdicts.ts";
 import { groupBy, quantile, unique } from "../evaluation/group.ts";
-import { isHome } from "../evaluation/method-id.ts";
+import { bySource, isHome } from "../evaluation/method-id.ts";
 import type { TransferCell } from "../evaluation/results.ts";
 import { figure, type Line, legend, type Series } from "./figures.ts";
 import { count } from "./format.ts";
@@ -18,12 +18,12 @@ export function learnedEvidence(drawn: Drawn): Html {
   const series = regularizerSeries(drawn);
   const steps = Math.max(...cells.flatMap((cell) => (cell.radius === undefined ? [] : [cell.steps])));
   const atEnd = cells.filter((cell) => cell.steps === steps);
-  const blocks = [...groupBy(atEnd, ({ method }) => method.source ?? "")].map(([source, own]) => {
+  const blocks = bySource(atEnd).map(({ source, members: own }) => {
     const regularizers = regularizersOf(own);
     const figures = OWN_QUANTITIES.map((measure) =>
       figure({
         title: `${labels.measure(measure)}, change in percent`,
-        note: `Against the plain optimizer, ${count(steps)} steps on ${labels.task(source)}. Mean over seeds, 95\u00a0% interval of the paired t test.`,
+        note: `Against the plain optimizer, ${count(steps)} steps on ${labels.source(source)}. Mean over seeds, 95\u00a0% interval of the paired t test.`,
         xLabel: "Radius ρ",
         lines: regularizers.map((regularizer) => ({
           series: series.get(regularizer)!,
@@ -37,7 +37,7 @@ export function learnedEvidence(drawn: Drawn): Html {
     ).filter((each) => each !== undefined);
     return figures.length === 0
       ? ""
-      : html`<h3>Meta-trained on ${labels.task(source)}</h3>
+      : html`<h3>Meta-trained on ${labels.source(source)}</h3>
 ${legend(regularizers.map((name) => series.get(name)!))}
 <div class="figures">${figures}</div>
 `;

@@ -1,6 +1,6 @@
 // Display names: made here of identities, where something is printed, and never taken apart again.
 import { groupBy, unique } from "../evaluation/group.ts";
-import { groupOf, isPlain, methodKey } from "../evaluation/method-id.ts";
+import { bySource, groupOf, isPlain, methodKey } from "../evaluation/method-id.ts";
 import type { DatasetRecord, MethodId, Results } from "../evaluation/results.ts";
 import { type Format, fixed, percent, significant } from "./format.ts";
 import { measureWords } from "./words.ts";
@@ -25,8 +25,10 @@ export interface Labels {
   method(id: MethodId): string;
   /** `SAM`; `plain` for none. */
   regularizer(name: string): string;
-  /** The task with what its reader has to know of the data: `cifar-10/cnn (JPEG copy)`; several joined by commas. */
+  /** The task with what its reader has to know of the data: `cifar-10/cnn (JPEG copy)`. */
   task(name: string): string;
+  /** Meta-training tasks, joined by commas. */
+  source(tasks: readonly string[] | undefined): string;
   /** `Test accuracy`, `Maximum loss`. */
   measure(name: string): string;
   /** Writes a value, a difference, and the unit of a difference. */
@@ -39,33 +41,32 @@ export interface Labels {
 export function labelsOf(results: Results): Labels {
   const { kind, metrics, regularizers, metaTraining, evaluations, datasets = [] } = results;
   const verbatim = kind === "evaluate" || kind === "sharpness";
-  const sources = unique(metaTraining.map(({ method }) => method.source));
-  const elsewhere = unique(evaluations.map(({ task }) => task)).some((task) => task !== sources[0]);
+  const sources = bySource(metaTraining).map(({ source }) => source);
+  const elsewhere = unique(evaluations.map(({ task }) => task)).some((task) => !sources[0]?.includes(task));
   const groups = groupBy(metaTraining, ({ method }) => methodKey(groupOf(method)));
   const notes = new Map(datasets.map((dataset) => [dataset.name, shortNote(dataset)]));
   const metricNamed = (name: string) => metrics.find((metric) => metric.name === name);
   const isShare = (measure: string) => metricNamed(measure)?.format === "percent";
   const regularizer = (name: string) =>
     name === "none" ? "plain" : (regularizers[name]?.label ?? name.toUpperCase());
+  const task = (name: string): string => {
+    const note = notes.get(name.split("/")[0]!);
+    return note === undefined ? name : `${name} (${note})`;
+  };
   return {
     method(id) {
       const { optimizer, source, metaSeed } = id;
       if (verbatim) return isPlain(id) ? optimizer : `${optimizer}+${id.regularizer}`;
       const name = OPTIMIZERS[optimizer] ?? optimizer;
       const own = isPlain(id) ? name : `${name} + ${regularizer(id.regularizer)}`;
-      const from = source !== undefined && (sources.length > 1 || elsewhere) ? ` from ${source}` : "";
+      const from =
+        source !== undefined && (sources.length > 1 || elsewhere) ? ` from ${source.join(", ")}` : "";
       const repeated = (groups.get(methodKey(groupOf(id)))?.length ?? 0) > 1;
       return `${own}${from}${metaSeed !== undefined && repeated ? ` #${metaSeed}` : ""}`;
     },
     regularizer,
-    task: (names) =>
-      names
-        .split(", ")
-        .map((name) => {
-          const note = notes.get(name.split("/")[0]!);
-          return note === undefined ? name : `${name} (${note})`;
-        })
-        .join(", "),
+    task,
+    source: (tasks = []) => tasks.map(task).join(", "),
     measure(name) {
       const metric = metricNamed(name);
       return metric === undefined ? (measureWords(name)?.label ?? name) : `Test ${metric.label}`;
@@ -91,7 +92,7 @@ export function fullName(
   label: (regularizer: string) => string = (name) => name.toUpperCase(),
 ): string {
   const own = `${OPTIMIZERS[optimizer] ?? optimizer}${regularizer === "none" ? "" : ` + ${label(regularizer)}`}`;
-  return `${own}${source === undefined ? "" : ` from ${source}`}${metaSeed === undefined ? "" : ` #${metaSeed}`}`;
+  return `${own}${source === undefined ? "" : ` from ${source.join(", ")}`}${metaSeed === undefined ? "" : ` #${metaSeed}`}`;
 }
 
 /** A name as a folder or file: `lstm-sam-from-mnist-mlp-0`. */

@@ -1,5 +1,4 @@
-import { groupBy } from "../evaluation/group.ts";
-import { methodKey } from "../evaluation/method-id.ts";
+import { bySource, methodKey } from "../evaluation/method-id.ts";
 import type { Measured, MetaTrainingRecord } from "../evaluation/results.ts";
 import { choicesBody } from "./choices.ts";
 import { figure, type Point, type Series } from "./figures.ts";
@@ -12,16 +11,16 @@ import { metaTrainingTable } from "./tables.ts";
 export function metaTrainingSection({ results, labels, series }: Drawn): Section | undefined {
   const { metaTraining } = results;
   if (metaTraining.length === 0) return undefined;
-  const sources = groupBy(metaTraining, ({ method }) => method.source ?? "");
+  const sources = bySource(metaTraining);
   const figures =
-    sources.size === 1 && metaTraining.length <= 4
+    sources.length === 1 && metaTraining.length <= 4
       ? figuresOf(
           metaTraining,
           metaTraining.map(({ method }) => series.get(methodKey(method))!),
           "",
         )
-      : [...sources].flatMap(([source, runs]) =>
-          figuresOf(runs, seriesWithin(runs, series, labels), `, ${labels.task(source)}`),
+      : sources.flatMap(({ source, members: runs }) =>
+          figuresOf(runs, seriesWithin(runs, series, labels), `, ${labels.source(source)}`),
         );
   const body = html`${how(
     "A learned optimizer is itself trained: each outer step lets it train a task for a while and changes its weights so that the losses met on the way get smaller. A regularizer in the meta-objective replaces that loss by a sharpness-aware one, which is larger by construction: meta-losses with different regularizers are not on one scale, while meta-validation losses are.",

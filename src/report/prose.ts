@@ -2,6 +2,7 @@ import { isDecided } from "../analysis/decisions.ts";
 import type { Finding } from "../analysis/facts.ts";
 import { divergenceOf, findingsOf } from "../analysis/findings.ts";
 import { unique } from "../evaluation/group.ts";
+import { bySource } from "../evaluation/method-id.ts";
 import type { EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
 import { sentenceOf } from "./catalogue.ts";
 import { count, duration, listed, plural } from "./format.ts";
@@ -54,7 +55,7 @@ function timeOf({ durationSeconds, runSeconds, metaTraining }: Results): string 
 }
 
 function trainedOf({ metaTraining }: Results, labels: Labels): string {
-  const sources = unique(metaTraining.map(({ method }) => method.source ?? "")).map(labels.task);
+  const sources = bySource(metaTraining).map(({ source }) => labels.source(source));
   const steps = unique(metaTraining.map(({ outerSteps }) => count(outerSteps)));
   const trained = metaTraining.map(
     ({ method, regularizer }) =>
@@ -65,10 +66,9 @@ function trainedOf({ metaTraining }: Results, labels: Labels): string {
 
 /** Who was meta-trained in a large experiment: how many of which kind, not all their names. */
 function populationOf({ metaTraining }: Results, labels: Labels): string {
-  const sources = unique(metaTraining.map(({ method }) => method.source ?? "")).map((source) => {
-    const own = metaTraining.filter(({ method }) => method.source === source);
-    const seeds = unique(own.map(({ method }) => method.metaSeed)).length;
-    return `${labels.task(source)} (${plural(seeds, "meta-seed")})`;
+  const sources = bySource(metaTraining).map(({ source, members }) => {
+    const seeds = unique(members.map(({ method }) => method.metaSeed)).length;
+    return `${labels.source(source)} (${plural(seeds, "meta-seed")})`;
   });
   const trained = unique(metaTraining.map(({ regularizer }) => regularizer)).map((spec) =>
     spec === "none" ? "without a regularizer" : `with ${spec}`,

@@ -124,7 +124,7 @@ describe("seriesOf", () => {
   it("colours learned optimizers by regularizer and dashes further sources", () => {
     const series = seriesOf(results, labels);
     const of = (regularizer: string, source: string) =>
-      series.get(methodKey({ optimizer: "lstm", regularizer, source, metaSeed: 0 }))!;
+      series.get(methodKey({ optimizer: "lstm", regularizer, source: [source], metaSeed: 0 }))!;
     const [home, away] = ["mnist/mlp", "cifar-10/cnn"] as const;
     expect(of("sam", home).color).toBe(of("sam", away).color);
     expect(of("sam", home).color).not.toBe(of("none", home).color);
@@ -158,7 +158,7 @@ describe("withFewOptimizers", () => {
 });
 
 describe("labelsOf", () => {
-  const id = { optimizer: "lstm", regularizer: "sam", source: "mnist/mlp", metaSeed: 1 };
+  const id = { optimizer: "lstm", regularizer: "sam", source: ["mnist/mlp"], metaSeed: 1 };
 
   it("says of a learned optimizer where it is from, and which repetition it is, where there are several", () => {
     expect(labels.method(id)).toBe("LSTM + SAM from mnist/mlp #1");
@@ -166,7 +166,7 @@ describe("labelsOf", () => {
     expect(labels.method(group)).toBe("LSTM + SAM from mnist/mlp");
     const once = results.metaTraining.filter(({ method }) => method.metaSeed === 0);
     expect(labelsOf({ ...results, metaTraining: once }).method(id)).toBe("LSTM + SAM from mnist/mlp");
-    const alone = once.filter(({ method }) => method.source === "mnist/mlp");
+    const alone = once.filter(({ method }) => method.source?.join() === "mnist/mlp");
     const home = results.evaluations.filter(({ task }) => task === "mnist/mlp");
     expect(labelsOf({ ...results, metaTraining: alone, evaluations: home }).method(id)).toBe("LSTM + SAM");
   });
@@ -199,7 +199,7 @@ describe("labelsOf", () => {
   });
 
   it("labels sources that are several tasks", () => {
-    expect(labels.task("mnist/mlp, cifar-10/cnn")).toBe("mnist/mlp, cifar-10/cnn (JPEG copy)");
+    expect(labels.source(["mnist/mlp", "cifar-10/cnn"])).toBe("mnist/mlp, cifar-10/cnn (JPEG copy)");
   });
 
   it("takes the label from the beginning of the note", () => {

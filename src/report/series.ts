@@ -1,5 +1,5 @@
 import { groupBy, unique } from "../evaluation/group.ts";
-import { groupOf, isPlain, methodKey, plainOf } from "../evaluation/method-id.ts";
+import { bySource, groupOf, isPlain, methodKey, plainOf } from "../evaluation/method-id.ts";
 import type { MethodId, Results } from "../evaluation/results.ts";
 import type { Series } from "./figures.ts";
 import { listed, plural } from "./format.ts";
@@ -41,7 +41,7 @@ export function seriesOf(results: Results, labels: Labels): Map<string, Series> 
 function paperSeries(methods: readonly MethodId[], labels: Labels): Map<string, Series> {
   const learned = methods.filter(({ source }) => source !== undefined);
   const regularizers = unique(learned.map(({ regularizer }) => regularizer));
-  const sources = unique(learned.map(({ source }) => source));
+  const sources = bySource(learned.map((method) => ({ method }))).map(({ source }) => String(source));
   const bases = unique(
     methods.filter(({ source }) => source === undefined).map(({ optimizer }) => optimizer),
   );
@@ -53,12 +53,12 @@ function paperSeries(methods: readonly MethodId[], labels: Labels): Map<string, 
         const color = seriesColor(regularizers.length + bases.indexOf(optimizer));
         return [methodKey(method), { name, color, dash: isPlain(method) ? "6 3.5" : "2 3" }];
       }
-      const place = sources.indexOf(source);
+      const place = sources.indexOf(String(source));
       return [
         methodKey(method),
         {
           name,
-          short: oneLine(`${labels.regularizer(regularizer)} ← ${source}`),
+          short: oneLine(`${labels.regularizer(regularizer)} ← ${source.join(", ")}`),
           color: seriesColor(regularizers.indexOf(regularizer)),
           ...(place > 0 && { dash: place === 1 ? "14 3" : "14 3 3 3" }),
         },

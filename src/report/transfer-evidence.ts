@@ -2,7 +2,7 @@ import { isDecidedCell } from "../analysis/decisions.ts";
 import { isJudge, measureOf, ownQuantity } from "../analysis/measures.ts";
 import { learnedTests } from "../analysis/verdicts.ts";
 import { groupBy, unique } from "../evaluation/group.ts";
-import { isHome } from "../evaluation/method-id.ts";
+import { bySource, isHome } from "../evaluation/method-id.ts";
 import type { Comparison, Results, TransferCell } from "../evaluation/results.ts";
 import { count, fixed, MISSING, signed } from "./format.ts";
 import { type HeatCell, type HeatRow, heatMap } from "./heatmap.ts";
@@ -124,10 +124,10 @@ function matrix(
       marked: show === "change" && isDecidedCell(cell, tests),
     };
   };
-  const rows = [...groupBy(shown, ({ method }) => method.source ?? "")].flatMap(([source, ofSource]) =>
+  const rows = bySource(shown).flatMap(({ source, members: ofSource }) =>
     [...groupBy(ofSource, ({ method }) => method.regularizer)].map(
       ([regularizer, own]): HeatRow => ({
-        group: `Meta-trained on ${labels.task(source)}`,
+        group: `Meta-trained on ${labels.source(source)}`,
         name: labels.regularizer(regularizer),
         cells: tasks.map((task) => cellOf(own.find((cell) => cell.task === task))),
       }),
@@ -158,7 +158,7 @@ function transferTable(cells: readonly TransferCell[], labels: Labels): Html {
   const known = cells.filter(({ value }) => value.mean !== null);
   const groups = groupBy(
     known,
-    ({ method, task, steps }) => `${labels.task(method.source ?? "")} → ${placeOf(task, steps, labels)}`,
+    ({ method, task, steps }) => `${labels.source(method.source)} → ${placeOf(task, steps, labels)}`,
   );
   return table(
     "Means over meta-seeds and seeds with their 95\u00a0% bootstrap interval over seeds; changes against the plain optimizer with the interval of the paired t test, none where a value is not above zero.",

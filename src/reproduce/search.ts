@@ -47,9 +47,9 @@ export function searchRecords(
   for (const path of paths) {
     const config = configOf(path);
     const { name: regularizer } = parseSpec(config.regularizer);
-    const task = config.tasks.join(", ");
-    const id = JSON.stringify([regularizer, task]);
-    const group = groups.get(id) ?? { regularizer, task, found: [] };
+    const source = config.tasks;
+    const id = JSON.stringify([regularizer, source]);
+    const group = groups.get(id) ?? { regularizer, source, found: [] };
     groups.set(id, group);
     group.found.push(diverged.has(path) ? divergedIn(path, config) : candidateOf(path, config));
   }

@@ -51,7 +51,10 @@ const tuning: TuningRecord[] = plan.tasks.flatMap((task) =>
   })),
 );
 const learned = [
-  { method: { optimizer: "lstm", regularizer: "none", source: "mnist/mlp", metaSeed: 0 }, spec: "learned:x" },
+  {
+    method: { optimizer: "lstm", regularizer: "none", source: ["mnist/mlp"], metaSeed: 0 },
+    spec: "learned:x",
+  },
 ];
 
 describe("evaluationJobs", () => {
@@ -123,7 +126,7 @@ describe("pairsOf", () => {
   const learnedBy = (regularizer: string, source: string, metaSeed: number): MethodId => ({
     optimizer: "lstm",
     regularizer,
-    source,
+    source: [source],
     metaSeed,
   });
   const regularizers = { sam: { label: "SAM" }, gam: { label: "GAM" }, "gam-fd": { label: "GAM" } };
@@ -139,8 +142,8 @@ describe("pairsOf", () => {
 
   it("compares repetitions with those of the plain optimizer of the same source", () => {
     expect(pairs[0]).toEqual({
-      candidate: { optimizer: "lstm", regularizer: "sam", source: "mnist/mlp" },
-      baseline: { optimizer: "lstm", regularizer: "none", source: "mnist/mlp" },
+      candidate: { optimizer: "lstm", regularizer: "sam", source: ["mnist/mlp"] },
+      baseline: { optimizer: "lstm", regularizer: "none", source: ["mnist/mlp"] },
       measures: "properties",
     });
   });
@@ -156,14 +159,14 @@ describe("pairsOf", () => {
     const gamFd: MethodId = { optimizer: "adam", regularizer: "gam-fd" };
     const found = pairsOf({ baselines: [{ method: gamFd, candidates: ["x"] }] }, members, regularizers);
     expect(found.at(-1)).toEqual({
-      candidate: { optimizer: "lstm", regularizer: "gam", source: "mnist/cnn" },
+      candidate: { optimizer: "lstm", regularizer: "gam", source: ["mnist/cnn"] },
       baseline: gamFd,
       measures: "quality",
     });
   });
 
   it("has no learned pair without a plain optimizer of the same source and meta-seed", () => {
-    expect(pairs.filter(({ candidate }) => candidate.source === "mnist/cnn")).toEqual([]);
+    expect(pairs.filter(({ candidate }) => candidate.source?.join() === "mnist/cnn")).toEqual([]);
     const apart = [learnedBy("sam", "mnist/mlp", 0), learnedBy("none", "mnist/mlp", 1)];
     expect(pairsOf({ baselines: [] }, apart, regularizers)).toEqual([]);
   });
@@ -180,7 +183,7 @@ describe("withChosen", () => {
       folder: regularizer,
       config: { tasks: ["mnist/mlp"], regularizer },
     });
-    const search = { regularizer: "sam", task: "mnist/mlp", candidates: [], chosen: "sam:rho=0.2" };
+    const search = { regularizer: "sam", source: ["mnist/mlp"], candidates: [], chosen: "sam:rho=0.2" };
     const runs = withChosen([run("none"), run("sam:rho=0.05"), run("gsam")], [search]);
     expect(runs.map(({ config }) => config.regularizer)).toEqual(["none", "sam:rho=0.2", "gsam"]);
   });

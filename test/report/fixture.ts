@@ -18,7 +18,7 @@ const TASK = "synthetic-digits/mlp";
 const learned = (regularizer: string): MethodId => ({
   optimizer: "lstm",
   regularizer,
-  source: TASK,
+  source: [TASK],
   metaSeed: 0,
 });
 const adam = (regularizer: string): MethodId => ({ optimizer: "adam", regularizer });
@@ -208,7 +208,7 @@ export function hostileResults(text: string): Results {
   const renamed = (method: MethodId): MethodId => ({
     ...method,
     optimizer: `${method.optimizer}${text}`,
-    ...(method.source !== undefined && { source: text }),
+    ...(method.source !== undefined && { source: [text] }),
   });
   return {
     ...small,

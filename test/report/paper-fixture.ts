@@ -79,7 +79,7 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
   const none: Effect = { sharpness: 1, accuracy: 0 };
   const learned = SOURCES.flatMap((source) =>
     REGULARIZERS.flatMap((regularizer) =>
-      [0, 1].map((metaSeed) => ({ optimizer: "lstm", regularizer, source, metaSeed })),
+      [0, 1].map((metaSeed) => ({ optimizer: "lstm", regularizer, source: [source], metaSeed })),
     ),
   );
   const methods: Method[] = [
@@ -191,7 +191,7 @@ export function paperResults(effect: Effect, { atLoss = true }: { atLoss?: boole
     search: [
       {
         regularizer: "sam",
-        task: "mnist/mlp",
+        source: ["mnist/mlp"],
         candidates: [
           {
             spec: "sam:rho=0.05",
