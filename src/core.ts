@@ -4,6 +4,13 @@ export { resized } from "./data/resize.ts";
 export { syntheticDigits } from "./data/synthetic-digits.ts";
 export { syntheticTextures } from "./data/synthetic-textures.ts";
 export { type ErrorCode, LowlandError } from "./errors.ts";
+export {
+  type Milestone,
+  type Selection,
+  type Trainer,
+  type TrainingRun,
+  trainRun,
+} from "./evaluation/train.ts";
 export type { Arena } from "./kernels/memory.ts";
 export {
   type BackendName,

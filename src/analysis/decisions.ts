@@ -48,7 +48,7 @@ export function isDecided({ p, pHolm, repetitions, agreeing }: Comparison): bool
 }
 
 /** Whether a test says that this learned optimizer differs from that one, not that meta-training again would do the same. */
-export function isOfOneRun({ candidate, repetitions }: Comparison): boolean {
+function isOfOneRun({ candidate, repetitions }: Comparison): boolean {
   return candidate.source !== undefined && repetitions === undefined;
 }
 
@@ -87,7 +87,7 @@ export function tallyOf(
 }
 
 /** How many decided tests rest on one run, and how large the changes are. */
-export function withDetails(
+function withDetails(
   tested: readonly Comparison[],
   decided: readonly Comparison[],
 ): Pick<Tally, "ofOneRun" | "effect"> {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { syntheticDigits } from "../data/synthetic-digits.ts";
 import { dense } from "../nn/layers.ts";
 import { sequential } from "../nn/sequential.ts";
@@ -23,6 +23,13 @@ const bowl = defineTask({
     return loss;
   },
 });
+
+/** A signal that is raised after some milliseconds. */
+function withAbort(delayMs: number): { readonly signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error("enough")), delayMs);
+  return { signal: controller.signal, stop: () => clearTimeout(timer) };
+}
 
 async function accuracies(task: Task, spec: string, steps: number): Promise<number[]> {
   const method = await loadMethod(spec);
@@ -117,6 +124,53 @@ describe("trainRun", () => {
     // the loss at step t is t
     expect(curve[0]).toEqual({ step: 0, loss: 0 });
     expect(curve[1]).toEqual({ step: 5, loss: 3 });
+  });
+
+  it.each([undefined, () => performance.now()])(
+    "lets signals and progress through where there is no setImmediate, clock or not",
+    async (clock) => {
+      vi.stubGlobal("setImmediate", undefined);
+      try {
+        const { signal, ...control } = withAbort(20);
+        const done: number[] = [];
+        const run = trainRun(bowl, await loadMethod("sgd:lr=0.1"), {
+          steps: [100_000_000],
+          seed: 0,
+          signal,
+          onProgress: (step) => done.push(step),
+          ...(clock && { clock }),
+        });
+        await expect(run).rejects.toThrow("enough");
+        expect(done.length).toBeGreaterThan(0);
+        control.stop();
+      } finally {
+        vi.unstubAllGlobals();
+      }
+    },
+  );
+
+  it("gives the metrics that a task says it has, at milestones and along the curve", async () => {
+    const measured: Task = {
+      ...bowl,
+      metrics: [
+        { name: "depth", label: "depth", better: "lower", compare: "ratio", format: "number" },
+        { name: "luck", label: "luck", better: "higher", compare: "difference", format: "number" },
+      ],
+      evaluate: (params, split) => ({
+        ...bowl.evaluate(params, split),
+        metrics: { depth: params[0]!, luck: split === "test" ? 7 : 8 },
+      }),
+    };
+    const run = await trainRun(measured, await loadMethod("sgd:lr=0.1"), { steps: [3], seed: 0 });
+    expect(run.milestones[0]!.metrics).toMatchObject({ luck: 7 });
+    expect(run.curve.at(-1)!.metrics).toMatchObject({ luck: 8 });
+    const chosen = await trainRun(measured, await loadMethod("sgd:lr=0.1"), {
+      steps: [3],
+      seed: 0,
+      select: true,
+    });
+    expect(chosen.selections![0]!.metrics).toMatchObject({ luck: 8 });
+    expect(chosen.curve.every(({ metrics }) => metrics === undefined)).toBe(true);
   });
 
   it("frees what it allocated, also where it fails", async () => {

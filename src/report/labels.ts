@@ -2,7 +2,7 @@
 import { groupBy, unique } from "../evaluation/group.ts";
 import { bySource, groupOf, isPlain, methodKey } from "../evaluation/method-id.ts";
 import type { DatasetRecord, MethodId, Results } from "../evaluation/results.ts";
-import { type Format, fixed, percent, significant } from "./format.ts";
+import { type Format, percent, significant } from "./format.ts";
 import { measureWords } from "./words.ts";
 
 const OPTIMIZERS: Readonly<Record<string, string>> = {
@@ -101,9 +101,4 @@ export function slug(name: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
-}
-
-/** Points of a share, percent of a ratio, or the measure's own unit: a number of a heat map. */
-export function changeFormat(measure: string, labels: Labels): Format {
-  return fixed(labels.unit(measure) === "" ? 0 : 1);
 }
