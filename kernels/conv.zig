@@ -104,7 +104,7 @@ pub fn convForward(
 }
 
 /// A nonzero entry: the offset of a row, and the factor it is taken with.
-const Entry = extern struct { at: u32, value: f32 };
+pub const Entry = extern struct { at: u32, value: f32 };
 
 /// c[0 … length) += Σ value·row over the list, for rows `length` long.
 fn gather(c: [*]f32, base: [*]const f32, length: usize, list: []const Entry) void {

@@ -1,15 +1,12 @@
 // Compiles kernels/ with the pinned Zig compiler: node scripts/build-kernels.mjs [--check] [TARGET…], all targets
 // without a name. The modules go to src/kernels/generated as base64, so that one import works in Node, worker threads,
 // browsers and tests, with the TypeScript interface of the kernels; the addons go to addons/. `--check` writes nothing
-// and fails where what is there is not what the sources compile to.
-//
-// The compiler is a Python package; it is installed into .venv when it is missing. ZIG names another executable.
-import { execFileSync } from "node:child_process";
+// and counts what is what the sources compile to: its last line is "N passed, N failed".
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { callsOf, interfaceOf, readKernels } from "./kernel-interface.mjs";
+import { run, zigCompiler } from "./zig.mjs";
 
-const COMPILER = "ziglang==0.17.1";
 const out = resolve("build/kernels");
 
 /** Objects: what a kernel is compiled for, and whether a·b + c is rounded once. The name is the suffix of its symbols. */
@@ -34,37 +31,6 @@ const WASM = {
   portable: { features: "", fused: false },
 };
 const OPTIMIZE = ["-O", "ReleaseFast", "-fstrip"];
-
-function compiler() {
-  if (process.env.ZIG) return process.env.ZIG;
-  const bin = process.platform === "win32" ? ".venv/Scripts" : ".venv/bin";
-  const python = resolve(bin, "python");
-  const zig = () =>
-    execFileSync(python, ["-c", "import os, ziglang; print(os.path.dirname(ziglang.__file__))"], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  let folder;
-  try {
-    folder = zig();
-  } catch {
-    if (!existsSync(python)) run("python3", ["-m", "venv", ".venv"]);
-    run(python, ["-m", "pip", "install", "--quiet", "--no-deps", COMPILER]);
-    folder = zig();
-  }
-  return resolve(folder, "zig");
-}
-
-function run(command, args) {
-  execFileSync(command, args, {
-    stdio: ["ignore", 2, 2],
-    env: {
-      ...process.env,
-      ZIG_GLOBAL_CACHE_DIR: resolve("build/zig"),
-      ZIG_LOCAL_CACHE_DIR: resolve("build/zig"),
-    },
-  });
-}
 
 /** The constants a compilation is given, as a module `config`. */
 function config(name, { fused, suffix }) {
@@ -126,10 +92,13 @@ function put(path, bytes) {
   if (!check) {
     writeFileSync(path, bytes);
     console.error(`${path}: ${bytes.length} bytes`);
-  } else if (!existsSync(path) || !readFileSync(path).equals(Buffer.from(bytes))) {
-    console.error(`${path} is not what kernels/ compiles to: run npm run build:kernels`);
-    process.exitCode = 1;
-  } else console.error(`${path}: as it should be`);
+    return;
+  }
+  const same = existsSync(path) && readFileSync(path).equals(Buffer.from(bytes));
+  counts[same ? "passed" : "failed"]++;
+  console.error(
+    same ? `${path}: as it should be` : `${path} is not what kernels/ compiles to: run npm run build:kernels`,
+  );
 }
 
 function embedded(name, bytes) {
@@ -151,8 +120,9 @@ for (const name of wanted) {
     process.exit(2);
   }
 }
+const counts = { passed: 0, failed: 0 };
 for (const folder of [out, "addons", "src/kernels/generated"]) mkdirSync(folder, { recursive: true });
-const zig = compiler();
+const zig = zigCompiler();
 const kernels = readKernels();
 put("src/kernels/generated/exports.ts", GENERATED + interfaceOf(kernels));
 put("src/kernels/generated/native-calls.ts", GENERATED + callsOf(kernels));
@@ -182,6 +152,11 @@ function refuseStaticData(name, bytes) {
     }
     at += size;
   }
+}
+
+if (check) {
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+  process.exitCode = counts.failed > 0 ? 1 : 0;
 }
 
 /** The interface is read from the text of the sources; the module says whether it was read right. */
