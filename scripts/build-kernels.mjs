@@ -30,7 +30,7 @@ const WASM = {
   fma: { features: "+relaxed_simd", fused: true },
   portable: { features: "", fused: false },
 };
-const OPTIMIZE = ["-O", "ReleaseFast", "-fstrip"];
+const OPTIMIZE = ["-O", "ReleaseSmall", "-fstrip"];
 
 /** The constants a compilation is given, as a module `config`. */
 function config(name, { fused, suffix }) {
