@@ -28,8 +28,8 @@ pub fn run(m: usize, padded: usize, x: [*]f32, work: [*]f32) [*]f32 {
     i = 0;
     while (i < size) : (i += 16) simd.store(16, x + i, simd.load(16, x + i) * scale);
     for (0..iterations) |_| {
-        gemm.gemmDot(m, m, padded, from, padded, from, padded, gram, m, null);
-        // A is symmetric
+        gramOf(m, padded, from, gram);
+        // A is symmetric: A² = A·Aᵀ
         gemm.gemmLanes(m, m, m, gram, m, 1, gram, m, factor, m, false);
         for (0..m * m) |k| factor[k] = c * factor[k] + b * gram[k];
         for (0..m) |k| factor[k * m + k] += a;
@@ -39,6 +39,21 @@ pub fn run(m: usize, padded: usize, x: [*]f32, work: [*]f32) [*]f32 {
         to = swap;
     }
     return from;
+}
+
+/// Rows whose products with themselves and all below are computed at a time.
+const block = 16;
+
+/// A ← XXᵀ: the upper half by blocks of rows, the lower by symmetry.
+fn gramOf(m: usize, padded: usize, x: [*]const f32, gram: [*]f32) void {
+    var i: usize = 0;
+    while (i < m) : (i += block) {
+        const rows = x + i * padded;
+        gemm.gemmDot(@min(block, m - i), m - i, padded, rows, padded, rows, padded, gram + i * m + i, m, null);
+    }
+    for (0..m) |r| {
+        for (0..r / block * block) |k| gram[r * m + k] = gram[k * m + r];
+    }
 }
 
 /// The sum of sixteen lanes, by halves.
