@@ -17,6 +17,11 @@ const OPTIMIZERS: Readonly<Record<string, string>> = {
   muon: "Muon",
   lstm: "LSTM",
   rnnprop: "RNNprop",
+  mlp: "MLP",
+  "adafac-mlp": "Adafac MLP",
+  "celo2-base": "Celo2-base",
+  celo2: "Celo2",
+  celo: "Celo",
 };
 
 /** What things are called on one page. */
