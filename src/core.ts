@@ -91,7 +91,7 @@ export { type Combinator, combine } from "./optimizers/combinators/combinator.ts
 export { decay } from "./optimizers/combinators/decay.ts";
 export { mask } from "./optimizers/combinators/mask.ts";
 export { project } from "./optimizers/combinators/project.ts";
-export { cosine, linear, warmup } from "./optimizers/combinators/schedules.ts";
+export { cosine, linear, scaleBy, warmup } from "./optimizers/combinators/schedules.ts";
 export { copyState, defineOptimizer, zeros } from "./optimizers/define.ts";
 export {
   type AdamOptions,

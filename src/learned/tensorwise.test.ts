@@ -197,6 +197,28 @@ describe("kernels of per-tensor learned optimizers", () => {
     },
   );
 
+  it.each([
+    ["celo2-base", celo2Base],
+    ["celo2", celo2],
+  ] as const)("%s: a learning rate is a factor of the update, decay included", (_name, make) => {
+    const updates = [0.001, 0.004].map((lr) => {
+      const learned = make({ lr, decay: 0.5 });
+      const metaParams = new Float32Array(learned.layout.size);
+      learned.init(key(1), metaParams);
+      const layout = layoutOf([
+        { name: "w", shape: [4, 9] },
+        { name: "b", shape: [4], kind: "bias" },
+      ]);
+      const params = new Float32Array(layout.size).fill(0.3);
+      const [gradient, update] = [new Float32Array(layout.size), new Float32Array(layout.size)];
+      normal(key(2), gradient);
+      const optimizer = optimizerOf(learned, metaParams, arena);
+      optimizer.update(gradient, optimizer.init(layout, { arena }), { params }, update);
+      return update;
+    });
+    for (const [i, u] of updates[0]!.entries()) expect(updates[1]![i]! / u).toBeCloseTo(4, 5);
+  });
+
   const opened = (options: KernelOptions): Kernels[] => {
     try {
       return [openKernels({ memoryMiB: 64, ...options })];

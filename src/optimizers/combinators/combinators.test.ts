@@ -17,7 +17,7 @@ import { decay } from "./decay.ts";
 import { mask } from "./mask.ts";
 import { project } from "./project.ts";
 import { combinators } from "./registry.ts";
-import { cosine, cosPi, linear, warmup } from "./schedules.ts";
+import { cosine, cosPi, linear, scaleBy, warmup } from "./schedules.ts";
 
 const layout = layoutOf([
   { name: "dense0.w", shape: [2, 3] },
@@ -56,6 +56,7 @@ function draw(length: number, seed: number): Float32Array {
 const specs: Readonly<Record<string, string>> = {
   clip: "clip:norm=1,value=0.5",
   warmup: "warmup:steps=3",
+  scale: "scale:by=0.5",
   cosine: "cosine:warmup=2,end=0.1",
   project: "project:onto=ball,radius=2",
 };
@@ -130,6 +131,7 @@ describe("schedules", () => {
       expect(Math.abs(line[i]! - factor)).toBeLessThan(1e-14);
     });
     expect(factorsOf(warmup({ steps: 4 })(plain), 6)).toEqual([0.25, 0.5, 0.75, 1, 1, 1]);
+    expect(factorsOf(scaleBy({ by: 2.5 })(plain), 2)).toEqual([2.5, 2.5]);
   });
 
   it("take a warm-up below 1 as a share of the training", () => {

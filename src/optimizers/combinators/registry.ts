@@ -4,7 +4,15 @@ import type { Combinator } from "./combinator.ts";
 import { decay, decayParameters } from "./decay.ts";
 import { mask, maskParameters } from "./mask.ts";
 import { project, projectParameters } from "./project.ts";
-import { cosine, fallParameters, linear, warmup, warmupParameters } from "./schedules.ts";
+import {
+  cosine,
+  fallParameters,
+  linear,
+  scaleBy,
+  scaleParameters,
+  warmup,
+  warmupParameters,
+} from "./schedules.ts";
 
 /** Every combinator a spec string can name. */
 export const combinators: SpecRegistry<Combinator> = {
@@ -22,6 +30,11 @@ export const combinators: SpecRegistry<Combinator> = {
     description: "updates that grow over the first steps",
     parameters: warmupParameters,
     create: warmup,
+  }),
+  scale: specEntry({
+    description: "updates times a number: the learning rate of a learned optimizer",
+    parameters: scaleParameters,
+    create: scaleBy,
   }),
   clip: specEntry({
     description: "gradients of limited norm or entries",

@@ -28,6 +28,10 @@ export const warmupParameters: Readonly<Record<"steps", NumberParameter>> = {
   },
 };
 
+export const scaleParameters: Readonly<Record<"by", NumberParameter>> = {
+  by: { default: 1, exclusiveMin: 0, description: "the number" },
+};
+
 export type FallOptions = Partial<Settings<typeof fallParameters>>;
 
 /**
@@ -49,6 +53,12 @@ export function linear(options: FallOptions = {}): Combinator {
 export function warmup(options: Partial<Settings<typeof warmupParameters>> = {}): Combinator {
   const settings = settle("combinator warmup", warmupParameters, options);
   return scheduled("warmup", settings, (step) => Math.min(1, (step + 1) / settings.steps));
+}
+
+/** Scales updates by a number: the learning rate of an optimizer whose own is fixed, as a learned one's is by its file. */
+export function scaleBy(options: Partial<Settings<typeof scaleParameters>> = {}): Combinator {
+  const settings = settle("combinator scale", scaleParameters, options);
+  return scheduled("scale", settings, () => settings.by);
 }
 
 /** A schedule by the shape of its fall, from 1 to 0 as the share of it that is done goes from 0 to 1. */
