@@ -55,9 +55,19 @@ inline fn largest(z: [*]const f32, classes: usize) f32 {
     return if (low < high) high else low;
 }
 
+/// Logits this far below the largest have the probability 0: e^−60 is nothing beside 1 in float32, and what follows from
+/// smaller ones would be subnormal, which processors compute a hundred times slower.
+const nothing_below = -60;
+
+/// e^(z_j − max), NaN for NaN.
+inline fn exponentials(z: F, max: f32) F {
+    const x = z - all(max);
+    return @select(f32, x < all(nothing_below), all(0), simd.exp(x));
+}
+
 /// z ← scale·softmax(z) of a row that fits a vector; returns Σ e^(z_j − max).
 inline fn short(z: [*]f32, classes: usize, max: f32, scale: f32) f32 {
-    const e = simd.below(simd.exp(simd.loadPart(16, z, classes) - all(max)), classes, 0);
+    const e = simd.below(exponentials(simd.loadPart(16, z, classes), max), classes, 0);
     const sum = total(e);
     simd.storePart(16, z, e * all(scale / sum), classes);
     return sum;
@@ -68,13 +78,13 @@ fn long(z: [*]f32, classes: usize, max: f32, scale: f32) f32 {
     var sums = all(0);
     var j: usize = 0;
     while (j + 16 <= classes) : (j += 16) {
-        const e = simd.exp(simd.load(16, z + j) - all(max));
+        const e = exponentials(simd.load(16, z + j), max);
         simd.store(16, z + j, e);
         sums += e;
     }
     const rest = classes - j;
     if (rest > 0) {
-        const e = simd.below(simd.exp(simd.loadPart(16, z + j, rest) - all(max)), rest, 0);
+        const e = simd.below(exponentials(simd.loadPart(16, z + j, rest), max), rest, 0);
         simd.storePart(16, z + j, e, rest);
         sums += e;
     }

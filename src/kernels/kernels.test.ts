@@ -185,6 +185,22 @@ describe(`softmax cross-entropy (${variant})`, () => {
     );
   });
 
+  // subnormal numbers make every product after them a hundred times slower
+  it.each([3, 10, 40])(
+    "leaves no subnormal number among %i classes, however far apart the logits are",
+    (classes) => {
+      const smallest = 2 ** -126;
+      for (const far of [50, 61, 80, 88, 100, 1e4]) {
+        const z = draw(classes, 0);
+        for (let j = 0; j < classes; j++) z[j] = j === 1 ? far : (j % 3) / 3;
+        ops.softmaxCrossEntropy(z, Uint8Array.of(0), 1, classes, 1 / 512);
+        expect(z.every((entry) => entry === 0 || Math.abs(entry) >= smallest)).toBe(true);
+        expect(z[2] === 0).toBe(far > 60);
+      }
+      release();
+    },
+  );
+
   it("is finite for logits far apart, and not for NaN or infinite ones", () => {
     const loss = (logits: number[], label: number): number => {
       const z = draw(logits.length, 0);
