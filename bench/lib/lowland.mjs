@@ -15,6 +15,9 @@ process.env.LOWLAND_MEMORY_MIB ??= "4096";
 
 const load = (path) => import(new URL(path, dist).href);
 
+// native kernels, threads, settings from the environment
+await load("kernels/node.js");
+
 export const [
   { kernels, openArena },
   { kernelOps },
