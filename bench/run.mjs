@@ -18,6 +18,7 @@ const FIGURES = {
   6: "start-up",
   7: "kernels",
   8: "linear",
+  9: "backends",
 };
 
 const { values } = parseArgs({
@@ -70,6 +71,7 @@ for (const id of wanted) {
 
 const { smoke } = values;
 const log = (message) => process.stderr.write(`bench: ${message}\n`);
+const { threads } = kernels();
 const started = new Date();
 const before = machine();
 const data = await openData();
@@ -110,6 +112,7 @@ try {
     machine: before,
     versions: { ...versions(), ...Object.assign({}, ...peers.map((peer) => peer.versions)) },
     kernelVariant: kernels().variant,
+    kernels: { backend: kernels().backend, level: kernels().level, threads },
     dataset: data.dataset,
     repeats: context.repeats,
     turnSeconds: context.turn,
@@ -127,7 +130,7 @@ try {
     `\n${before.cpu}, ${before.cores} cores, load ${before.load[0]} before and ${result.loadAfter[0]} after;`,
   );
   console.log(
-    `Node ${result.versions.node}, kernels ${result.kernelVariant}, commit ${result.commit}, ${data.dataset}`,
+    `Node ${result.versions.node}, kernels ${result.kernels.backend} ${result.kernels.level} (${result.kernelVariant}), commit ${result.commit}, ${data.dataset}`,
   );
 
   if (!smoke || values.out !== undefined) {

@@ -1,16 +1,17 @@
 // 7: rates of the kernels beside the processor's, and meta-training beside the sum of its kernels.
-import { BATCH, metaConfig, WINDOW } from "../lib/inputs.mjs";
+import { BATCH, metaTraining, WINDOW } from "../lib/inputs.mjs";
 import {
-  initialState,
   kernelOps,
   kernels,
+  layoutOf,
   lstm,
-  metaTrain,
+  lstmOptimizer,
   openArena,
   openExecutor,
 } from "../lib/lowland.mjs";
 import { own, rounds } from "../lib/measure.mjs";
 import { short } from "../lib/print.mjs";
+import { outerSteps } from "./meta-training.mjs";
 
 export const title = "Kernels";
 
@@ -42,12 +43,12 @@ export async function measure(context) {
 
 /** Products in operations a second, each in turns with the peak: an engine compiles the peak's loop well only after some calls. */
 async function rates(context, arena) {
-  const { wasm } = kernels();
+  const { calls } = kernels();
   const PEAK_ITERATIONS = 100_000;
   const peakRun = (iterations) => {
-    for (let i = 0; i < iterations; i++) wasm.registerPeak(PEAK_ITERATIONS);
+    for (let i = 0; i < iterations; i++) calls.registerPeak(PEAK_ITERATIONS);
   };
-  for (let i = 0; i < 50; i++) wasm.registerPeak(1000);
+  for (let i = 0; i < 50; i++) calls.registerPeak(1000);
   const f = (length) => filled(arena, length);
   const x = f(BATCH * INPUTS);
   const wide = f(128 * INPUTS);
@@ -60,7 +61,7 @@ async function rates(context, arena) {
   };
   const forward = (outputs) =>
     repeat(() =>
-      wasm.gemmDot(
+      calls.gemmDot(
         BATCH,
         outputs,
         INPUTS,
@@ -109,7 +110,7 @@ async function rates(context, arena) {
       name: `dYᵀ·X, ${HIDDEN}×${BATCH}×${INPUTS} (dense weights' gradient)`,
       flops: 2 * BATCH * INPUTS * HIDDEN,
       run: repeat(() =>
-        wasm.gemmLanes(
+        calls.gemmLanes(
           HIDDEN,
           INPUTS,
           BATCH,
@@ -136,7 +137,7 @@ async function rates(context, arena) {
       turn: context.turn / 2,
       settle: 0,
     });
-    const bar = (64 * PEAK_ITERATIONS) / top.min / 1e9;
+    const bar = (calls.peakFlops() * PEAK_ITERATIONS) / top.min / 1e9;
     peak = Math.max(peak, bar);
     const gflops = flops / own_.min / 1e9;
     measured.push({ name, gflops, peak: bar, ofPeak: gflops / bar });
@@ -152,7 +153,7 @@ function filled(arena, length) {
 
 /** Every kernel of a window alone, on buffers of a window's size, and the window itself, in turns. */
 async function addedUp(context, arena) {
-  const { wasm } = kernels();
+  const { calls } = kernels();
   const ops = kernelOps(arena);
   const n = INPUTS * HIDDEN + HIDDEN + HIDDEN * CLASSES + CLASSES;
   const f = (length) => filled(arena, length);
@@ -179,7 +180,9 @@ async function addedUp(context, arena) {
   const params = f(n);
   const cotangents = f(n * WINDOW);
   const metaGradient = f(learned.layout.size);
-  const state = learned.optimizer(context.inputs.phi).init({ size: n }, arena);
+  const state = lstmOptimizer(context.inputs.phi, arena).init(layoutOf([{ name: "w", shape: [n] }]), {
+    arena,
+  });
   let t = 0;
   const point = WINDOW + 1;
   const parts = [
@@ -205,7 +208,7 @@ async function addedUp(context, arena) {
     [
       "sum of two cotangents",
       WINDOW - 1,
-      () => wasm.addScaled(g.byteOffset, 1, params.byteOffset, g.byteOffset, n),
+      () => calls.addScaled(g.byteOffset, 1, params.byteOffset, g.byteOffset, n),
     ],
   ];
   // the backward pass needs a whole window of records
@@ -213,17 +216,9 @@ async function addedUp(context, arena) {
   for (let i = 0; i < WINDOW; i++) unroll.step(params, g);
   t = WINDOW;
 
-  const config = metaConfig(context.dataset, { activations: "stored" });
-  const executor = await openExecutor(config);
-  let current = initialState(config, learned);
-  const outer = async (count) => {
-    const last = current.outerStep + count;
-    const done = new AbortController();
-    current = await metaTrain(config, executor, current, {
-      signal: done.signal,
-      onStep: (record) => record.outerStep === last && done.abort(),
-    });
-  };
+  const training = await metaTraining(context.dataset, { activations: "stored" });
+  const executor = await openExecutor(training);
+  const outer = outerSteps(training, executor);
   const competitors = parts.map(([name, , work]) =>
     own((iterations) => {
       // whole windows of forward steps, so that backward finds one
@@ -241,6 +236,7 @@ async function addedUp(context, arena) {
   const listed = parts.map(([name, calls], i) => ({ name, calls, ms: timings[i].min * 1000 }));
   const kernelsMs = listed.reduce((sum, { calls, ms }) => sum + calls * ms, 0);
   await executor.close();
+  training.close();
   unrollArena.close();
   return {
     coordinates: n,

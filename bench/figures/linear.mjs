@@ -1,7 +1,7 @@
 // 8: cost of the LSTM step from a thousand to a million coordinates, and of a window by its length.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { lstm, openArena } from "../lib/lowland.mjs";
+import { layoutOf, lstm, lstmOptimizer, openArena } from "../lib/lowland.mjs";
 import { own, rounds } from "../lib/measure.mjs";
 import { short } from "../lib/print.mjs";
 import { openStep } from "./lstm-step.mjs";
@@ -52,7 +52,7 @@ function openWindow({ arrays, phi }, window) {
     gradient.set(arrays["lstm.gradient"].data.subarray(0, COORDINATES));
     const cotangents = arena.float32(COORDINATES * window).fill(1e-3);
     const metaGradient = arena.float32(learned.layout.size);
-    const state = learned.optimizer(phi).init({ size: COORDINATES }, arena);
+    const state = lstmOptimizer(phi, arena).init(layoutOf([{ name: "w", shape: [COORDINATES] }]), { arena });
     for (let i = 0; i < iterations; i++) {
       unroll.begin(phi, state);
       for (let t = 0; t < window; t++) unroll.step(params, gradient);

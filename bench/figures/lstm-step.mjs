@@ -1,6 +1,6 @@
 // 2: one step of the LSTM optimizer, forward only.
 import { hold } from "../lib/contest.mjs";
-import { lstm, openArena } from "../lib/lowland.mjs";
+import { layoutOf, lstmOptimizer, openArena } from "../lib/lowland.mjs";
 
 export const title = "One step of the LSTM optimizer";
 
@@ -9,11 +9,11 @@ export const SIZES = [15_910, 100_000];
 /** An optimizer over `n` coordinates and its vectors in kernel memory. */
 export function openStep(n, { arrays, phi }) {
   const arena = openArena();
-  const optimizer = lstm().optimizer(phi);
+  const optimizer = lstmOptimizer(phi, arena);
   const params = arena.float32(n);
   const gradient = arena.float32(n);
   gradient.set(arrays["lstm.gradient"].data.subarray(0, n));
-  const state = optimizer.init({ size: n }, arena);
+  const state = optimizer.init(layoutOf([{ name: "w", shape: [n] }]), { arena });
   const start = arrays["lstm.params"].data.subarray(0, n);
   params.set(start);
   return {
@@ -24,6 +24,7 @@ export function openStep(n, { arrays, phi }) {
     update() {
       params.set(start);
       for (const vector of Object.values(state.vectors)) vector.fill(0);
+      state.step = 0;
       for (let i = 0; i < 3; i++) optimizer.step(params, gradient, state);
       return params.map((w, i) => w - start[i]);
     },

@@ -1,7 +1,7 @@
 // 4: one training step, minibatch included: the overhead of an optimizer.
 import { hold } from "../lib/contest.mjs";
 import { BATCHES, KEYS, RHO } from "../lib/inputs.mjs";
-import { adam, loadTask, lstm, makeRegularizer, openArena, random, sgd } from "../lib/lowland.mjs";
+import { adam, loadTask, lstmOptimizer, makeRegularizer, openArena, random, sgd } from "../lib/lowland.mjs";
 
 export const title = "One training step, minibatch included";
 
@@ -10,7 +10,7 @@ export async function measure(context) {
   const contenders = {
     adam: { name: "Adam", optimizer: adam({ lr: 0.01 }) },
     "sgd-sam": { name: "SGD + SAM", optimizer: sgd({ lr: 0.1 }), regularizer: `sam:rho=${RHO}` },
-    lstm: { name: "LSTM optimizer", optimizer: lstm().optimizer(context.inputs.phi) },
+    lstm: { name: "LSTM optimizer", optimizer: lstmOptimizer(context.inputs.phi) },
   };
   const rows = [];
   for (const [id, { name, optimizer, regularizer = "none" }] of Object.entries(contenders)) {
@@ -20,7 +20,7 @@ export async function measure(context) {
     const params = arena.float32(task.layout.size);
     const gradient = arena.float32(task.layout.size);
     const known = arena.float32(task.layout.size);
-    const state = optimizer.init(task.layout, arena);
+    const state = optimizer.init(task.layout, { arena });
     let count = 0;
     const reset = () => {
       params.set(context.inputs.arrays["params.mlp"].data);

@@ -1,5 +1,9 @@
 // One figure's case: Lowland against every peer that gives the same result.
+import { kernels } from "./lowland.mjs";
 import { difference, own, rounds } from "./measure.mjs";
+
+/** Threads that Lowland's kernels use where a case does not say. */
+const CORES = kernels().threads;
 
 /**
  * Times a case.
@@ -9,7 +13,8 @@ import { difference, own, rounds } from "./measure.mjs";
  *   difference of each relative to its largest entry; peer: {figure, args, only}
  */
 export async function hold(contest, { peers, repeats, turn, log }) {
-  const { name, unit, steps = 1, threads = 1, run, units = 1, outputs, tolerances, peer } = contest;
+  const { name, unit, steps = 1, threads = CORES, run, units = 1, outputs, tolerances, peer } = contest;
+  kernels().useThreads(threads);
   const entrants = [];
   const refused = [];
   if (peer !== undefined && peers.length > 0) {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   adam,
+  buildMetaTraining,
   initialState,
-  instanceKeys,
   loadTask,
   lstm,
   openArena,
@@ -15,7 +15,7 @@ import {
   splitIndices,
 } from "./lowland.mjs";
 
-const { foldIn, key, normal, permutation, randomIntegers } = random;
+const { foldIn, key, normal, permutation, randomIntegers, split } = random;
 
 export const BATCH = 128;
 export const WINDOW = 20;
@@ -38,12 +38,12 @@ export async function openData() {
   }
 }
 
-/** Configuration of the meta-training that is timed. */
-export function metaConfig(dataset, settings = {}) {
-  return resolveMetaConfig({
+/** The meta-training that is timed. */
+export function metaTraining(dataset, settings = {}) {
+  const config = resolveMetaConfig({
     tasks: [`${dataset}/mlp`],
-    horizon: HORIZON,
-    truncation: WINDOW,
+    schedule: `constant:${HORIZON}`,
+    estimator: `bptt:truncation=${WINDOW}`,
     instances: 1,
     outerSteps: 1e9,
     checkpointEvery: 1e9,
@@ -54,6 +54,7 @@ export function metaConfig(dataset, settings = {}) {
     seed: 0,
     ...settings,
   });
+  return buildMetaTraining(config);
 }
 
 /** Everything the figures start from. */
@@ -72,11 +73,12 @@ export async function makeInputs({ dataset, task }, { sizes }) {
   };
   const steps = (parent, count) => Array.from({ length: count }, (_, step) => foldIn(parent, step));
 
-  const config = metaConfig(dataset);
-  const state = initialState(config, lstm());
-  const instance = instanceKeys(state.instances[0].key);
+  const training = await metaTraining(dataset);
+  const state = initialState(training);
+  const [, init, batches] = split(state.instances[0].draw.key, 4);
   const metaInit = new Float32Array(task.layout.size);
-  task.init(instance.init, metaInit);
+  task.init(init, metaInit);
+  training.close();
 
   const lstmSize = Math.max(...sizes);
   const lstmParams = normalVector(foldIn(KEYS.lstm, 0), lstmSize, 0.01);
@@ -87,7 +89,7 @@ export async function makeInputs({ dataset, task }, { sizes }) {
     images: { data: train.images, shape: [train.count, train.height * train.width * train.channels] },
     labels: { data: train.labels },
     batches: { data: draw(steps(KEYS.batches, BATCHES)), shape: [BATCHES, BATCH] },
-    "meta.batches": { data: draw(steps(instance.batches, HORIZON + 1)), shape: [HORIZON + 1, BATCH] },
+    "meta.batches": { data: draw(steps(batches, HORIZON + 1)), shape: [HORIZON + 1, BATCH] },
     "meta.params": { data: metaInit },
     phi: { data: state.metaParams },
     "lstm.params": { data: lstmParams },
@@ -131,7 +133,7 @@ function trained(task) {
   task.init(KEYS.init, params);
   const objective = task.objective("train");
   const optimizer = adam({ lr: 0.01 });
-  const state = optimizer.init(task.layout, arena);
+  const state = optimizer.init(task.layout, { arena });
   for (let step = 0; step < 100; step++) {
     objective.lossAndGradient(params, foldIn(KEYS.batches, step), gradient);
     optimizer.step(params, gradient, state);

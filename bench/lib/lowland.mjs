@@ -19,17 +19,18 @@ const load = (path) => import(new URL(path, dist).href);
 await load("kernels/node.js");
 
 export const [
-  { kernels, openArena },
+  { kernels, openArena, openKernels },
   { kernelOps },
+  { layoutOf },
   random,
   { splitIndices },
   { openDataset },
   { loadTask },
   { lstm },
   { resolveMetaConfig },
+  { buildMetaTraining },
   { initialState, metaTrain },
   { openExecutor },
-  { instanceKeys },
   { adam, sgd },
   { makeRegularizer },
   { pga },
@@ -37,17 +38,25 @@ export const [
   [
     "kernels/module.js",
     "kernels/ops.js",
+    "kernels/types.js",
     "random/key.js",
     "data/splits.js",
     "data/cache.js",
     "tasks/load.js",
     "learned/lstm.js",
     "meta/config.js",
+    "meta/build.js",
     "meta/outer-loop.js",
     "meta/threads.js",
-    "meta/window.js",
     "optimizers/first-order.js",
     "regularizers/registry.js",
     "sharpness/pga.js",
   ].map(load),
 );
+
+/** The LSTM optimizer with meta-parameters φ, its vectors in an arena. */
+export function lstmOptimizer(phi, arena = openArena()) {
+  const optimizer = lstm().open(arena);
+  optimizer.load(phi);
+  return optimizer;
+}

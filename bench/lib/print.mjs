@@ -82,10 +82,19 @@ export function markdown(result) {
       ];
     }),
   );
+  const { columns = [], table: backends = [] } = result.figures.backends ?? {};
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [
     line(["", "unit", "Lowland (threads)", ...names]),
     line(["---", "---", "---:", ...names.map(() => "---:")]),
     ...rows.map(line),
+    ...(backends.length > 0
+      ? [
+          "",
+          line(["ms, best", ...columns]),
+          line(["---", ...columns.map(() => "---:")]),
+          ...backends.map(({ name, ms }) => line([name, ...ms.map(short)])),
+        ]
+      : []),
   ].join("\n");
 }

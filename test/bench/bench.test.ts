@@ -23,7 +23,7 @@ describe("the benchmark", () => {
       program,
       "--smoke",
       "--only",
-      "1,2,3,4,5,7,8",
+      "1,2,3,4,5,7,8,9",
       "--out",
       out,
     ]);
@@ -43,6 +43,7 @@ describe("the benchmark", () => {
       "sharpness",
       "kernels",
       "linear",
+      "backends",
     ]);
     const rows = Object.values<{ rows?: { lowland: { best: number } }[] }>(result.figures).flatMap(
       (figure) => figure.rows ?? [],
@@ -52,9 +53,9 @@ describe("the benchmark", () => {
   });
 
   test("refuses a figure that does not exist", async () => {
-    await expect(run(process.execPath, [program, "--only", "9"])).rejects.toMatchObject({
+    await expect(run(process.execPath, [program, "--only", "10"])).rejects.toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('no figure "9"'),
+      stderr: expect.stringContaining('no figure "10"'),
     });
   });
 });
