@@ -1,6 +1,7 @@
 //! Newton–Schulz: takes the singular values of a matrix towards 1.
 const simd = @import("simd.zig");
 const gemm = @import("gemm.zig");
+const parallel = @import("parallel.zig");
 const F = simd.F;
 const all = simd.all;
 
@@ -46,11 +47,22 @@ const block = 16;
 
 /// A ← XXᵀ: the upper half by blocks of rows, the lower by symmetry.
 fn gramOf(m: usize, padded: usize, x: [*]const f32, gram: [*]f32) void {
-    var i: usize = 0;
-    while (i < m) : (i += block) {
-        const rows = x + i * padded;
-        gemm.gemmDot(@min(block, m - i), m - i, padded, rows, padded, rows, padded, gram + i * m + i, m, null);
-    }
+    const Blocks = struct {
+        m: usize,
+        padded: usize,
+        x: [*]const f32,
+        gram: [*]f32,
+
+        pub fn range(self: *const @This(), from: usize, to: usize, _: usize) void {
+            var i = from;
+            while (i < to) : (i += block) {
+                const rows = self.x + i * self.padded;
+                const count = @min(block, to - i);
+                gemm.gemmDot(count, self.m - i, self.padded, rows, self.padded, rows, self.padded, self.gram + i * self.m + i, self.m, null);
+            }
+        }
+    };
+    parallel.ranges(m, block, m * padded, &Blocks{ .m = m, .padded = padded, .x = x, .gram = gram });
     for (0..m) |r| {
         for (0..r / block * block) |k| gram[r * m + k] = gram[k * m + r];
     }

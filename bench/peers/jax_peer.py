@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax_tensors import TensorStep
 from protocol import serve
 
 
@@ -342,7 +343,14 @@ class Ascent:
             jax.block_until_ready(self.maxima())
 
 
-FIGURES = {"gradient": Gradient, "lstm-step": LstmStep, "meta": Meta, "train": Train, "pga": Ascent}
+FIGURES = {
+    "gradient": Gradient,
+    "lstm-step": LstmStep,
+    "tensor-step": TensorStep,
+    "meta": Meta,
+    "train": Train,
+    "pga": Ascent,
+}
 VARIANTS = {figure: ["jit"] for figure in FIGURES} | {"meta": ["jit", "vmap of 2"]}
 
 if __name__ == "__main__":
