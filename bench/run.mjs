@@ -19,6 +19,7 @@ const FIGURES = {
   7: "kernels",
   8: "linear",
   9: "backends",
+  10: "tensor-step",
 };
 
 const { values } = parseArgs({
