@@ -5,6 +5,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const kernels = @import("kernels.zig");
 const cpu = @import("cpu.zig");
+const crash = @import("crash.zig");
 const napi = @import("napi.zig");
 const pool = @import("pool.zig");
 
@@ -53,7 +54,9 @@ fn Entry(comptime index: usize) type {
             }
             pool.enter(opened.threads);
             const kernel: *const Kernel = @ptrCast(@alignCast(opened.functions[index]));
+            crash.running = &names[index];
             const result = @call(.auto, kernel, args);
+            crash.running = null;
             if (@TypeOf(result) == void) return null;
             var value: napi.Value = undefined;
             const number: f64 = if (@TypeOf(result) == usize) @floatFromInt(result) else result;
@@ -108,6 +111,7 @@ fn open(env: napi.Env, info: napi.Info) callconv(.c) ?napi.Value {
     inline for (names, 0..) |name, i| add(env, object, name, Entry(i).call, opened);
     add(env, object, "useThreads", useThreads, opened);
     advise(base.?, length);
+    crash.watch();
     return object;
 }
 
