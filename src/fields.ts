@@ -4,6 +4,7 @@ import {
   type ChoiceParameter,
   describeRange,
   type NumberParameter,
+  parseNumber,
   splitSpecs,
   unknown,
 } from "./spec.ts";
@@ -78,7 +79,7 @@ export function resolveFields<T extends FieldTable>(
   }
   const entries: [string, unknown][] = [];
   for (const [name, field] of Object.entries(table)) {
-    const value = input[name] ?? field.default;
+    const value = input[name] === undefined ? field.default : input[name];
     if (value === undefined) {
       if (field.optional) continue;
       throw new LowlandError("E_CONFIG", `${source}: ${name} is missing; give ${describeField(field)}`);
@@ -99,7 +100,11 @@ export function describeField(field: Field): string {
   if (!("kind" in field)) return describeRange(field);
   if (field.kind === "text") return "a line of text";
   if (field.kind === "specs") return "a list of names";
-  return `a list of numbers${field.min === undefined ? "" : ` ≥ ${field.min}`}${field.max === undefined ? "" : ` ≤ ${field.max}`}`;
+  const bounds = [
+    field.min === undefined ? [] : `≥ ${field.min}`,
+    field.max === undefined ? [] : `≤ ${field.max}`,
+  ].flat();
+  return ["a list of numbers", bounds.join(" and ")].join(" ").trim();
 }
 
 /** The text of a field's value as the command line takes it. */
@@ -117,7 +122,7 @@ export function parseField(text: string, field: Field): unknown {
 
 /** NaN, which no field accepts, where a text is no number. */
 function numberIn(text: string): number {
-  return text.trim() === "" ? Number.NaN : Number(text);
+  return parseNumber(text) ?? Number.NaN;
 }
 
 /** Whether a value is one that a field may have. */

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { LowlandError } from "./errors.ts";
+import { isModulePath } from "./spec.ts";
 
 /**
  * Imports a module of the user's own by its path or `file:` address.
@@ -24,6 +26,11 @@ export async function importModule(kind: string, path: string): Promise<Readonly
       { cause },
     );
   }
+}
+
+/** A spec string that can be resolved from anywhere: the path of a module made absolute. */
+export function absoluteModule(spec: string): string {
+  return /^\.{1,2}[\\/]/.test(spec) && isModulePath(spec) ? resolve(spec) : spec;
 }
 
 /** SHA-256 of a module's own text. */

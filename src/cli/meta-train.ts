@@ -1,8 +1,15 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
-import { META_FIELDS, type MetaConfig, resolveMetaConfig, withOverrides } from "../meta/config.ts";
+import {
+  META_FIELDS,
+  type MetaConfig,
+  type MetaConfigInput,
+  resolveMetaConfig,
+  withOverrides,
+} from "../meta/config.ts";
 import { presetFields, presets } from "../meta/presets.ts";
 import type { MetaRunResult } from "../meta/run.ts";
+import { absoluteModule } from "../module.ts";
 import { listDirectory, readText } from "../runs/files.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { fieldsGiven, flagsOf } from "./field-flags.ts";
@@ -61,7 +68,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
     const { latestCheckpoint } = await import("../runs/checkpoints.ts");
     const { holdsRun } = await import("../runs/run.ts");
     const { out } = flags;
-    if (out === undefined && !flags.dryRun) {
+    if ((out === undefined && !flags.dryRun) || out === "") {
       throw new LowlandError("E_USAGE", "--out is missing; give the directory of the run");
     }
     const resume = flags.resume && out !== undefined && holdsRun(out);
@@ -92,7 +99,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
         onStep: ({ outerStep, metaLoss, validation }) =>
           progress.update(
             outerStep,
-            `meta-loss ${metaLoss.toFixed(4)}${validation ? `, validation ${validation.loss.toFixed(4)}` : ""}`,
+            `${Number.isFinite(metaLoss) ? `meta-loss ${metaLoss.toFixed(4)}` : "before the first step"}${validation ? `, validation ${validation.loss.toFixed(4)}` : ""}`,
           ),
       });
     } finally {
@@ -163,12 +170,13 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     ...(horizon !== undefined && { horizon }),
     ...(truncation !== undefined && { truncation }),
   };
-  const base = resume
-    ? (readRun(flags.out!).config as object)
-    : flags.config === undefined
-      ? {}
-      : await readConfig(flags.config);
-  const fields = flags.preset === undefined ? base : withOverrides(presetFields(flags.preset), base);
+  // what a run was made with is changed by nothing silently: it is compared before the run is resumed
+  const layers: MetaConfigInput[] = [
+    resume ? (readRun(flags.out!).config as object) : {},
+    flags.preset === undefined ? {} : presetFields(flags.preset),
+    flags.config === undefined ? {} : await readConfig(flags.config),
+  ];
+  const fields = layers.reduce(withOverrides);
   const merged = withOverrides(fields, set);
   if (!("tasks" in merged)) {
     if (flags.resume) {
@@ -182,7 +190,16 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
   const { buildParts } = await import("../meta/build.ts");
   const { readInit } = await import("../meta/weights.ts");
   const source = resume ? `${flags.out}/config.resolved.json` : (flags.config ?? "configuration");
-  const config = resolveMetaConfig(merged, source);
+  const written = resolveMetaConfig(merged, source);
+  // a run and what it gives can be used from any folder
+  const config: MetaConfig = {
+    ...written,
+    tasks: written.tasks.map(absoluteModule),
+    learned: absoluteModule(written.learned),
+    regularizer: absoluteModule(written.regularizer),
+    estimator: absoluteModule(written.estimator),
+    schedule: absoluteModule(written.schedule),
+  };
   // wrong names fail before anything is written
   const { learned } = await buildParts(config);
   if (!resume) await readInit(config, learned);

@@ -16,6 +16,8 @@ export interface MemoryArena {
   uint8(length: number): Uint8Array<ArrayBuffer>;
   /** The largest vector that can be had, in bytes. */
   readonly freeBytes: number;
+  /** Has something else freed with this arena. */
+  whenClosed(free: () => void): void;
   /** Frees everything this arena handed out; its vectors must not be used afterwards. */
   close(): void;
 }
@@ -71,6 +73,7 @@ export class LinearMemory {
       return block.at;
     };
     const free = (): number => this.freeBytes;
+    const others: (() => void)[] = [];
     return {
       get freeBytes() {
         return free();
@@ -78,7 +81,9 @@ export class LinearMemory {
       float32: (length) => new Float32Array(this.buffer, take(4 * length), length),
       int32: (length) => new Int32Array(this.buffer, take(4 * length), length),
       uint8: (length) => new Uint8Array(this.buffer, take(length), length),
+      whenClosed: (other) => void others.push(other),
       close: () => {
+        for (const other of others.splice(0)) other();
         for (const block of blocks.splice(0)) this.#release(block);
       },
     };

@@ -43,6 +43,7 @@ export function assembleMetaTraining(
       instances: config.instances,
       schedule,
       window: estimator.window,
+      wholeWindows: estimator.wholeWindows ?? false,
     },
   };
 }

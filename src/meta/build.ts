@@ -11,6 +11,7 @@ import { moduleOf } from "../tasks/names.ts";
 import { assembleMetaTraining, type MetaParts } from "./assemble.ts";
 import type { MetaConfig } from "./config.ts";
 import { estimators } from "./estimators/registry.ts";
+import { requireUnroll } from "./estimators/windows.ts";
 import { metaObjectives } from "./objective.ts";
 import type { MetaTraining } from "./outer-loop.ts";
 import { outerOptimizerOf } from "./outer-optimizer.ts";
@@ -42,21 +43,28 @@ export async function buildMetaTraining(
 export async function buildParts(config: MetaConfig): Promise<MetaParts> {
   const learned = await loadArchitecture(config.learned);
   const estimator = await loadEstimator(config.estimator);
-  if (/bptt$/.test(estimator.name) && learned.unroll === undefined) {
-    throw new LowlandError(
-      "E_CONFIG",
-      `learned optimizer ${learned.name} cannot be backpropagated through; use --estimator pes or es`,
-    );
-  }
+  const schedule = await loadSchedule(config.schedule);
+  if (estimator.backpropagates) requireUnroll(learned);
+  refuseRaggedWindows(estimator, schedule);
   return {
     learned,
     estimator,
     regularizer: await loadRegularizer(config.regularizer),
-    schedule: await loadSchedule(config.schedule),
+    schedule,
     objective: buildSpec(config.objective, "objective", metaObjectives),
     teacher: config.imitation === "none" ? undefined : makeOptimizer(config.imitation),
     outerOptimizer: outerOptimizerOf(config),
   };
+}
+
+/** Throws where trainings that are all of one length do not divide into windows. */
+function refuseRaggedWindows({ window, wholeWindows }: Estimator, { settings }: Schedule): void {
+  const { horizon } = settings;
+  if (!wholeWindows || window === undefined || typeof horizon !== "number" || horizon % window === 0) return;
+  throw new LowlandError(
+    "E_CONFIG",
+    `horizon ${horizon} is no multiple of truncation ${window}; use horizon ${Math.ceil(horizon / window) * window}`,
+  );
 }
 
 /** An estimator by spec string, or from a module of the user's own that exports an `Estimator` as default. */

@@ -77,6 +77,7 @@ export const META_FIELDS = {
   instances: {
     default: 2,
     min: 1,
+    max: 65_536,
     integer: true,
     placeholder: "n",
     description:
@@ -181,9 +182,7 @@ export function resolveMetaConfig(input: unknown, source = "configuration"): Met
       `${source} has version ${version}, this program knows up to ${META_CONFIG_VERSION}; use a newer Lowland`,
     );
   }
-  const config = resolveFields(withoutShorthands(input as MetaConfigInput, source), META_FIELDS, source);
-  refuseRaggedWindows(config, source);
-  return config;
+  return resolveFields(withoutShorthands(input as MetaConfigInput, source), META_FIELDS, source);
 }
 
 /**
@@ -199,10 +198,10 @@ export function withOverrides(base: MetaConfigInput, given: MetaConfigInput): Me
   replaced("schedule", "horizon");
   replaced("objective", "metaLossBatch");
   if ("estimator" in given) delete kept.truncation;
-  else if ("truncation" in given && base.estimator !== undefined) {
-    const { name, settings } = parseSpec(base.estimator);
+  else if ("truncation" in given && typeof base.estimator === "string") {
+    const { name, settings, path } = parseSpec(base.estimator);
     const { truncation: _before, ...others } = settings;
-    kept.estimator = formatSpec({ name, settings: others });
+    if (path === undefined) kept.estimator = formatSpec({ name, settings: others });
   }
   return { ...kept, ...given };
 }
@@ -218,9 +217,11 @@ function withoutShorthands(input: MetaConfigInput, source: string): Record<strin
     if (fields.schedule !== undefined) conflict("schedule", "horizon");
     given.schedule = `constant:${horizon}`;
   }
-  if (truncation !== undefined) {
-    const text = fields.estimator ?? "bptt";
-    const { name, settings } = parseSpec(text);
+  const text = fields.estimator ?? "bptt";
+  // what is no text is refused with the other fields
+  if (truncation !== undefined && typeof text === "string") {
+    const { name, settings, path } = parseSpec(text);
+    if (path !== undefined) conflict(`estimator ${path}, a module with settings of its own,`, "truncation");
     if ("truncation" in settings) conflict("estimator with truncation", "truncation");
     given.estimator = `${text}${Object.keys(settings).length > 0 ? "," : ":"}truncation=${truncation}`;
     if (name === "es" || name === "full-bptt")
@@ -228,20 +229,13 @@ function withoutShorthands(input: MetaConfigInput, source: string): Record<strin
   }
   if (metaLossBatch !== undefined) {
     if (fields.objective !== undefined) conflict("objective", "metaLossBatch");
+    if (metaLossBatch !== "same" && metaLossBatch !== "fresh") {
+      throw new LowlandError(
+        "E_CONFIG",
+        `${source}, metaLossBatch: ${JSON.stringify(metaLossBatch)} is not one of same, fresh; correct it`,
+      );
+    }
     given.objective = metaLossBatch === "same" ? "train" : metaLossBatch;
   }
   return given;
-}
-
-/** Throws where constant trainings do not divide into windows of backpropagation. */
-function refuseRaggedWindows({ estimator, schedule }: MetaConfig, source: string): void {
-  const horizon = Number(/^constant:(\d+)$/.exec(schedule)?.[1]);
-  const { name, settings } = parseSpec(estimator);
-  const truncation = Number(settings.truncation ?? 20);
-  if (name !== "bptt" || !(horizon > 0) || !(truncation > 0) || horizon % truncation === 0) return;
-  const next = Math.ceil(horizon / truncation) * truncation;
-  throw new LowlandError(
-    "E_CONFIG",
-    `${source}: horizon ${horizon} is no multiple of truncation ${truncation}; use horizon ${next}`,
-  );
 }

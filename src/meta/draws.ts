@@ -20,6 +20,8 @@ export interface DrawSource {
   readonly schedule: Schedule;
   /** Steps of a window, undefined where whole trainings are estimated. */
   readonly window: number | undefined;
+  /** Whether trainings end with a window. */
+  readonly wholeWindows: boolean;
 }
 
 /**
@@ -30,14 +32,15 @@ export interface DrawSource {
  * rounded down to whole windows. In lockstep every outer step would see one phase of training only.
  */
 export function drawNext(
-  { seed, families, instances, schedule, window }: DrawSource,
+  { seed, families, instances, schedule, window, wholeWindows }: DrawSource,
   state: ScheduleState,
   index: number,
   number: number,
   { staggered = false }: { readonly staggered?: boolean } = {},
 ): Draw {
   const own = foldIn(foldIn(streams(seed).instances, index), number);
-  const horizon = schedule.horizon(state, foldIn(own, HORIZON));
+  const drawn = schedule.horizon(state, foldIn(own, HORIZON));
+  const horizon = wholeWindows && window !== undefined ? Math.ceil(drawn / window) * window : drawn;
   const phase = window === undefined ? 0 : Math.floor((index * horizon) / instances / window) * window;
   return {
     task: (index + number * instances) % families,

@@ -10,6 +10,9 @@ import { initialState } from "./outer-loop.ts";
 /** How long the first estimates are repeated, in seconds: code runs slowly until it is compiled. */
 const MEASURE_SECONDS = 1;
 
+/** Steps of a meta-validation that are measured; longer ones take as much longer. */
+const VALIDATION_STEPS = 100;
+
 /**
  * Seconds that a meta-training run will take here, from its first estimates and one meta-validation: the time of one on
  * this thread, times their number, over the threads that share them. A curriculum may stop before.
@@ -34,9 +37,14 @@ export async function estimateSeconds(
     const half = Math.floor(ends.length / 2);
     const estimate = (ends.at(-1)! - (ends[half - 1] ?? 0)) / (ends.length - half);
     const steps = training.source.schedule.validationHorizon(schedule);
-    const before = performance.now();
-    worker.validate(metaParams, { task: 0, key: foldIn(key(config.seed), 1), steps });
-    const validation = (performance.now() - before) / 1000;
+    const few = Math.min(steps, VALIDATION_STEPS);
+    const timed = (count: number): number => {
+      const before = performance.now();
+      worker.validate(metaParams, { task: 0, key: foldIn(key(config.seed), 1), steps: count });
+      return (performance.now() - before) / 1000;
+    };
+    const evaluation = timed(0);
+    const validation = evaluation + (steps / few) * Math.max(0, timed(few) - evaluation);
     const { outerSteps, checkpointEvery, validationSeeds, tasks } = config;
     const validations = Math.ceil(outerSteps / checkpointEvery) * validationSeeds * tasks.length;
     return (outerSteps * config.instances * estimate + validations * validation) / workers;

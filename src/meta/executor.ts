@@ -1,3 +1,4 @@
+import { LowlandError } from "../errors.ts";
 import { type DrawSource, drawNext } from "./draws.ts";
 import { type InnerProblem, openSamples } from "./rollout.ts";
 import type { Estimate, Estimator, Instance, ScheduleState } from "./types.ts";
@@ -33,14 +34,28 @@ export function openWorker({ problem, estimator, source }: MetaWork): MetaWorker
   const samples = openSamples(problem);
   const opened = estimator.open(problem);
   return {
-    estimate: (metaParams, instance, state) =>
-      opened.estimate(metaParams, instance, {
+    estimate(metaParams, instance, state) {
+      const estimate = opened.estimate(metaParams, instance, {
         stage: source.schedule.stage(state),
         next: (index, number) => drawNext(source, state, index, number),
-      }),
+      });
+      const { gradient, instance: after } = estimate;
+      if (gradient?.length !== metaParams.length || after === undefined) {
+        throw new LowlandError(
+          "E_CONFIG",
+          `estimator ${estimator.name} gives no estimate: a gradient of ${metaParams.length} entries and the instance after it are needed; correct it`,
+        );
+      }
+      return { ...estimate, gradient: own(gradient) };
+    },
     validate: (metaParams, request) => validate(problem, samples, metaParams, request),
     close: () => opened.close(),
   };
+}
+
+/** A vector with a buffer of its own: one within kernel memory would take all of it along to another thread. */
+function own(vector: Float32Array): Float32Array {
+  return vector.buffer.byteLength === vector.byteLength ? vector : vector.slice();
 }
 
 /** Runs everything in this thread. */

@@ -69,6 +69,7 @@ function trainingOf(config: MetaConfig, tasks: readonly Task[] = [bowl()]): Meta
       families: tasks.length,
       schedule: buildSchedule(config.schedule),
       window: estimator.window,
+      wholeWindows: estimator.wholeWindows ?? false,
     },
   };
 }
@@ -316,15 +317,16 @@ describe("resolveMetaConfig", () => {
     [{ tasks: ["a"], outerSteps: 0 }, /outerSteps/],
     [{ tasks: ["a"], outerSteps: 1.5 }, /outerSteps/],
     [{ tasks: ["a"], outerLearningRate: NaN }, /outerLearningRate/],
-    [
-      { tasks: ["a"], horizon: 33, truncation: 10 },
-      /horizon 33 is no multiple of truncation 10; use horizon 40/,
-    ],
+    [{ tasks: ["a"], estimator: 5, truncation: 10 }, /estimator: 5 is not a line of text/],
+    [{ tasks: ["a"], estimator: "./mine.mjs", truncation: 10 }, /a module with settings of its own/],
+    [{ tasks: ["a"], metaLossBatch: 5 }, /metaLossBatch: 5 is not one of same, fresh/],
+    [{ tasks: ["a"], seed: null }, /seed: null is not an integer/],
+    [{ tasks: ["a"], instances: 99999999999 }, /instances/],
     [{ tasks: ["a"], horizon: 10, schedule: "constant:20" }, /both schedule and horizon; keep one/],
     [{ tasks: ["a"], estimator: "es", truncation: 5 }, /runs whole trainings/],
     [
       { tasks: ["a"], imitationShare: [0.1, 2] },
-      /imitationShare: \[0.1,2\] is not a list of numbers ≥ 0 ≤ 1/,
+      /imitationShare: \[0.1,2\] is not a list of numbers ≥ 0 and ≤ 1/,
     ],
     [{ tasks: ["a"], version: 3 }, /version 3, this program knows up to 2/],
     ["text", /configuration/],

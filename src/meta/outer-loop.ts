@@ -1,5 +1,7 @@
 import { LowlandError } from "../errors.ts";
+import { openArena } from "../kernels/module.ts";
 import { allFinite, axpy, norm, scale } from "../kernels/vector.ts";
+import type { LearnedOptimizer } from "../learned/types.ts";
 import { copyState } from "../optimizers/define.ts";
 import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
 import { foldIn, keyToString } from "../random/key.ts";
@@ -55,6 +57,8 @@ export interface OuterStepRecord {
   readonly diverged: number;
   /** Present after a meta-validation. */
   readonly validation?: Validation & { readonly best: boolean };
+  /** The meta-validation that the next stage of the schedule starts from, if one starts. */
+  readonly nextStage?: Validation;
 }
 
 interface Validation {
@@ -81,7 +85,7 @@ export function initialState(
   return {
     outerStep: 0,
     metaParams,
-    outer: copyState(outerOptimizer.init(learned.layout, { horizon: config.outerSteps })),
+    outer: freshOuter(outerOptimizer, learned, config),
     instances: drawAll(source, schedule, () => 0),
     schedule,
     stopped: false,
@@ -91,6 +95,19 @@ export function initialState(
     innerSteps: 0,
     best: undefined,
   };
+}
+
+function freshOuter(
+  optimizer: Optimizer,
+  { layout }: LearnedOptimizer,
+  { outerSteps }: MetaConfig,
+): OptimizerState {
+  const arena = openArena();
+  try {
+    return copyState(optimizer.init(layout, { horizon: outerSteps, arena }));
+  } finally {
+    arena.close();
+  }
 }
 
 /**
@@ -118,7 +135,7 @@ export async function metaTrain(
     signal?: AbortSignal;
   } = {},
 ): Promise<TrainerState> {
-  let current = state;
+  let current = await withBaseline(training, executor, state, onStep);
   while (hasNext(training.config, current) && !signal?.aborted) {
     const { next, record } = await outerStep(training, executor, current);
     current = next;
@@ -132,16 +149,29 @@ export function hasNext({ outerSteps }: Pick<MetaConfig, "outerSteps">, state: T
   return state.outerStep < outerSteps && !state.stopped;
 }
 
+/** The state with the meta-validation that a schedule needs before the first outer step, which is recorded as of step 0. */
+async function withBaseline(
+  training: MetaTraining,
+  executor: Executor,
+  state: TrainerState,
+  onStep: ((record: OuterStepRecord, state: TrainerState) => void | Promise<void>) | undefined,
+): Promise<TrainerState> {
+  if (!training.source.schedule.needsValidation?.(state.schedule)) return state;
+  const validation = await validateAll(training, executor, state);
+  const { state: next, best } = judged(training, state, validation);
+  const { horizon, start } = state.instances[0]!.draw;
+  const nothing = { metaLoss: Number.NaN, loss: Number.NaN, metaGradientNorm: 0, diverged: 0 };
+  const record = { outerStep: state.outerStep, ...nothing, innerStep: start, horizon };
+  await onStep?.({ ...record, validation: { ...validation, best } }, next);
+  return next;
+}
+
 async function outerStep(
   training: MetaTraining,
   executor: Executor,
-  before: TrainerState,
+  started: TrainerState,
 ): Promise<{ next: TrainerState; record: OuterStepRecord }> {
   const { config, source } = training;
-  const { schedule } = source;
-  const started = schedule.needsValidation?.(before.schedule)
-    ? judged(training, before, await validateAll(training, executor, before)).state
-    : before;
   const { instances, metaParams } = started;
   const estimates = await executor.estimates(metaParams, instances, started.schedule);
   const usable = estimates.filter(({ diverged }) => !diverged);
@@ -170,21 +200,27 @@ async function outerStep(
   };
   const due = number % config.checkpointEvery === 0 || number === config.outerSteps;
   const validation = due ? await validateAll(training, executor, moved) : undefined;
-  const { state: next, best } =
+  let { state: next, best } =
     validation === undefined ? { state: moved, best: false } : judged(training, moved, validation);
+  // a stage of the schedule starts from what its own meta-validation says of φ
+  const stage = source.schedule.needsValidation?.(next.schedule)
+    ? await validateAll(training, executor, next)
+    : undefined;
+  if (stage !== undefined) ({ state: next, best } = judged(training, next, stage));
   const [first] = estimates;
   const { draw, runs } = first!.instance;
   return {
     next,
     record: {
       outerStep: number,
-      metaLoss: average(usable.map(({ metaLoss }) => metaLoss)),
+      metaLoss: average(usable.flatMap(({ metaLoss }) => metaLoss ?? [])),
       loss: average(usable.map(({ loss }) => loss)),
       metaGradientNorm: stepped.metaGradientNorm,
       innerStep: first!.done ? draw.horizon : draw.start + (runs[0]?.step ?? 0),
       horizon: draw.horizon,
       diverged: estimates.length - usable.length,
       ...(validation && { validation: { ...validation, best } }),
+      ...(stage && { nextStage: stage }),
     },
   };
 }
@@ -226,16 +262,17 @@ function judged(
     const best = Number.isFinite(loss) && !(loss >= (state.best?.loss ?? Number.POSITIVE_INFINITY));
     return { state: best ? { ...state, best: { outerStep: number, loss } } : state, best };
   }
-  const best = verdict.best ? { outerStep: number, loss, metaParams } : state.best;
+  const found = verdict.best && Number.isFinite(loss);
+  const best = found ? { outerStep: number, loss, metaParams } : state.best;
   const judgedState = { ...state, schedule: verdict.state, best, stopped: verdict.stop ?? false };
-  if (!verdict.fromBest || verdict.stop) return { state: judgedState, best: verdict.best };
+  if (!verdict.fromBest || verdict.stop) return { state: judgedState, best: found };
   const { learned } = training.problem;
   return {
-    best: verdict.best,
+    best: found,
     state: {
       ...judgedState,
       metaParams: best?.metaParams ?? metaParams,
-      outer: copyState(training.outerOptimizer.init(learned.layout, { horizon: training.config.outerSteps })),
+      outer: freshOuter(training.outerOptimizer, learned, training.config),
       instances: drawAll(training.source, verdict.state, (index) => state.instances[index]!.number + 1),
     },
   };

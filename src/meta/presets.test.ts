@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DATASET_NAMES } from "../data/datasets.ts";
+import { loadArchitecture } from "../learned/load.ts";
 import { optimizers } from "../optimizers/registry.ts";
 import { buildSpec } from "../spec.ts";
 import { parseTaskName } from "../tasks/names.ts";
@@ -11,13 +12,14 @@ import { presetFields, presets } from "./presets.ts";
 import { buildSchedule } from "./schedules/registry.ts";
 
 describe("presets", () => {
-  it.each(Object.keys(presets))("%s names nothing that there is not", (name) => {
+  it.each(Object.keys(presets))("%s names nothing that there is not", async (name) => {
     const config = resolveMetaConfig(presetFields(name));
     for (const task of config.tasks) parseTaskName(task, DATASET_NAMES);
     buildSpec(config.estimator, "estimator", estimators);
     buildSpec(config.objective, "objective", metaObjectives);
     buildSchedule(config.schedule);
     outerOptimizerOf(config);
+    await loadArchitecture(config.learned);
     if (config.imitation !== "none") buildSpec(config.imitation, "teacher", optimizers);
   });
 

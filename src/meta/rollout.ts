@@ -1,3 +1,4 @@
+import { openKept } from "../kernels/kept.ts";
 import type { Arena } from "../kernels/memory.ts";
 import { openArena } from "../kernels/module.ts";
 import type { Layout } from "../kernels/types.ts";
@@ -87,6 +88,9 @@ function gradientsOf({ plain, base }: Sample): number {
   return plain.gradients + (base === plain ? 0 : base.gradients);
 }
 
+/** Layouts whose vectors a rollout keeps. */
+const KEPT_LAYOUTS = 4;
+
 /** Vectors of one rollout for parameters of one layout. */
 interface Buffers {
   readonly params: Float32Array;
@@ -129,7 +133,7 @@ export interface Rollout {
 /** Opens a rollout; its memory is freed with the arena. */
 export function openRollout(problem: InnerProblem, samples: Samples, arena: Arena): Rollout {
   const { objective, teacher } = problem;
-  const opened = new Map<string, Buffers>();
+  const kept = openKept<Buffers>(arena, KEPT_LAYOUTS);
   let buffers!: Buffers;
   let sample!: Sample;
   let keys!: ReturnType<typeof drawKeys>;
@@ -139,21 +143,23 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
 
   const bufferOf = (layout: Layout, horizon: number, optimizer: Optimizer): Buffers => {
     const id = layout.slots.map(({ shape, kind }) => `${kind}${shape.join("x")}`).join();
-    let found = opened.get(id);
-    if (found === undefined) {
-      const vector = (): Float32Array => arena.float32(layout.size);
+    const found = kept(id, (own) => {
+      const vector = (): Float32Array => own.float32(layout.size);
       const imitates = teacher !== undefined;
-      found = {
+      return {
         params: vector(),
         gradient: vector(),
         update: imitates ? vector() : new Float32Array(0),
         taught: imitates ? vector() : new Float32Array(0),
-        state: optimizer.init(layout, { horizon, arena }),
-        teacher: teacher?.init(layout, { horizon, arena }),
+        state: optimizer.init(layout, { horizon, arena: own }),
+        teacher: teacher?.init(layout, { horizon, arena: own }),
       };
-      opened.set(id, found);
-    }
-    return { ...found, state: { ...found.state, horizon } };
+    });
+    return {
+      ...found,
+      state: { ...found.state, horizon },
+      teacher: found.teacher && { ...found.teacher, horizon },
+    };
   };
 
   const open = (draw: Draw, optimizer: Optimizer): void => {
@@ -188,20 +194,17 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
       open(draw, optimizer);
       step = 0;
       sample.task.init(keys.init, buffers.params);
+      const { layout } = buffers.state;
       const fresh = openArena();
       try {
-        setVectors(
-          buffers.state,
-          optimizer.init(buffers.state.layout, { horizon: draw.horizon, arena: fresh }).vectors,
-        );
+        const given = { horizon: draw.horizon, arena: fresh };
+        setVectors(buffers.state, optimizer.init(layout, given).vectors);
+        if (buffers.teacher !== undefined) setVectors(buffers.teacher, teacher!.init(layout, given).vectors);
       } finally {
         fresh.close();
       }
       buffers.state.step = 0;
-      if (buffers.teacher !== undefined) {
-        buffers.teacher.step = 0;
-        for (const vector of Object.values(buffers.teacher.vectors)) vector.fill(0);
-      }
+      if (buffers.teacher !== undefined) buffers.teacher.step = 0;
     },
 
     load(draw, saved, optimizer) {
@@ -227,9 +230,11 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
         params: params.slice(),
         optimizer: copies(state),
         ...(teaching !== undefined && { teacher: copies(teaching) }),
-        ...(known !== undefined && {
-          known: { loss: known.loss, gradient: known.gradient.slice() as Float32Array },
-        }),
+        // what is not finite does not come back from a checkpoint, and is evaluated again
+        ...(known !== undefined &&
+          Number.isFinite(known.loss) && {
+            known: { loss: known.loss, gradient: known.gradient.slice() as Float32Array },
+          }),
       };
     },
 

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kernels } from "../kernels/module.ts";
 import { findCheckpoint, latestCheckpoint } from "../runs/checkpoints.ts";
+import { readMetrics } from "../runs/metrics.ts";
 import { LOWLAND_VERSION } from "../version.ts";
 import { type MetaConfigInput, resolveMetaConfig } from "./config.ts";
 import { type MetaRunOptions, runMetaTraining } from "./run.ts";
@@ -127,7 +129,8 @@ describe("--resume", () => {
     copyFileSync(example, module);
     try {
       const path = join(folder, "module");
-      const config = (outerSteps: number) => configOf({ schedule: module, estimator: "es", outerSteps });
+      const config = (outerSteps: number) =>
+        configOf({ schedule: module, estimator: "es", outerSteps, checkpointEvery: 1 });
       await runMetaTraining(path, config(1));
       await runMetaTraining(path, config(2), { resume: true });
       writeFileSync(module, `${readFileSync(example, "utf8")}\n// another text\n`);
@@ -138,6 +141,81 @@ describe("--resume", () => {
     } finally {
       rmSync(module);
     }
+  });
+});
+
+describe("a run", () => {
+  it("of a curriculum that never improves keeps the weights it started from as its best", async () => {
+    const path = join(folder, "never");
+    const config = configOf({
+      learned: "lstm:hidden=4,outputInit=0",
+      schedule: "curriculum:3,6,patience=1",
+      estimator: "bptt:truncation=3",
+      outerLearningRate: 100,
+      checkpointEvery: 2,
+    });
+    const { state } = await runMetaTraining(path, config);
+    expect(state.best?.outerStep).toBe(0);
+    expect(findCheckpoint(path)).toMatch(/step-000000\.safetensors$/);
+    expect(readMetrics(join(path, "metrics.jsonl"))[0]).toMatchObject({
+      outerStep: 0,
+      validation: { best: true },
+    });
+  });
+
+  it("of a curriculum is not made longer where its last meta-validation was out of turn", async () => {
+    const path = join(folder, "longer");
+    const config = configOf({ schedule: "curriculum:3,6", estimator: "bptt:truncation=3", outerSteps: 5 });
+    await runMetaTraining(path, config);
+    const longer = runMetaTraining(path, { ...config, outerSteps: 9 }, { resume: true });
+    await expect(longer).rejects.toMatchObject({
+      code: "E_CONFIG",
+      message: expect.stringMatching(/outerSteps 5/),
+    });
+  });
+
+  it("resumes when a setting is written out that it had by default", async () => {
+    const path = join(folder, "written");
+    await runMetaTraining(path, configOf({ estimator: "bptt", schedule: "constant:20", outerSteps: 1 }));
+    const config = configOf({ estimator: "bptt:truncation=20", schedule: "constant:20", outerSteps: 2 });
+    await expect(runMetaTraining(path, config, { resume: true })).resolves.toMatchObject({
+      interrupted: false,
+    });
+  });
+
+  it("bounds terms that are not finite where it normalizes them", async () => {
+    const { state } = await runMetaTraining(
+      join(folder, "bounded"),
+      configOf({
+        learned: "lstm:hidden=4,scale=1e38",
+        estimator: "pes:truncation=5",
+        schedule: "constant:20",
+        objective: "train:normalize=clip",
+      }),
+    );
+    expect(state.diverged).toBe(0);
+  });
+
+  it("of a family of many layouts needs no more memory than its largest few", async () => {
+    const most = async (outerSteps: number): Promise<number> => {
+      let bytes = 0;
+      const config = configOf({
+        tasks: ["synthetic-digits@8/mlp-relu:batch=8+network-size:low=4,high=60"],
+        estimator: "bptt:truncation=5",
+        schedule: "constant:5",
+        outerSteps,
+        checkpointEvery: 100,
+      });
+      await runMetaTraining(join(folder, `layouts-${outerSteps}`), config, {
+        onStep: () => {
+          bytes = Math.max(bytes, kernels().memory.usedBytes);
+        },
+      });
+      return bytes;
+    };
+    const few = await most(30);
+    // three places draw 360 layouts of up to 60 units instead of 90
+    expect(await most(120)).toBeLessThan(1.5 * few);
   });
 });
 

@@ -1,19 +1,23 @@
 import { readFileSync } from "node:fs";
+import { breathe } from "../breathe.ts";
 import type { StoreOptions } from "../data/datasets.ts";
 import { changedIn } from "../data/fingerprints.ts";
 import { LowlandError } from "../errors.ts";
 import { kernels } from "../kernels/module.ts";
+import { learnedOptimizers } from "../learned/registry.ts";
 import { moduleFingerprint } from "../module.ts";
 import { formatCard } from "../runs/card.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { describeRun, type RunMeta } from "../runs/run.ts";
 import { RunDirectory } from "../runs/run-directory.ts";
 import { EventWriter } from "../runs/tensorboard.ts";
+import { buildSpec, formatSpec, parseSpec } from "../spec.ts";
 import { fingerprintsOf } from "../tasks/load.ts";
 import { LOWLAND_VERSION } from "../version.ts";
 import { buildMetaTraining, buildParts, modulesOf } from "./build.ts";
 import { type CheckpointOwner, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import { META_CONFIG_VERSION, type MetaConfig, resolveMetaConfig } from "./config.ts";
+import { estimators } from "./estimators/registry.ts";
 import type { Executor } from "./executor.ts";
 import {
   hasNext,
@@ -23,7 +27,6 @@ import {
   type OuterStepRecord,
   type TrainerState,
 } from "./outer-loop.ts";
-import { outerOptimizerOf } from "./outer-optimizer.ts";
 import { openExecutor } from "./threads.ts";
 import { readInit } from "./weights.ts";
 
@@ -74,7 +77,7 @@ export async function runMetaTraining(
     const executor = await openExecutor(training, { threads, ...store });
     try {
       const run = resume
-        ? reopen(directory, config, store)
+        ? reopen(directory, training, store)
         : RunDirectory.create(directory, {
             meta: describeRun({
               ...madeWith(config, store),
@@ -145,7 +148,7 @@ async function trainIn(
         if (record.validation !== undefined) save(current);
         onStep?.(metrics);
         // lets signals through
-        await new Promise((resolve) => setImmediate(resolve));
+        await breathe();
       },
     });
     interrupted = hasNext(config, state);
@@ -192,11 +195,16 @@ function madeWith(
   };
 }
 
+/** What decides whether a run can be resumed. */
+type Resumable = Pick<MetaTraining, "config" | "outerOptimizer"> & {
+  readonly source: Pick<MetaTraining["source"], "schedule">;
+};
+
 /** Opens a run to go on with it. */
-function reopen(directory: string, config: MetaConfig, store: StoreOptions): RunDirectory {
+function reopen(directory: string, parts: Resumable, store: StoreOptions): RunDirectory {
   const run = RunDirectory.open(directory);
   try {
-    refuseChanges(run, config, store);
+    refuseChanges(run, parts, store);
   } catch (error) {
     run.close();
     throw error;
@@ -215,7 +223,7 @@ export async function hasEnded(
   store: StoreOptions = {},
 ): Promise<boolean> {
   const owner = { ...(await buildParts(config)), config };
-  const run = reopen(directory, config, store);
+  const run = reopen(directory, { ...owner, source: owner }, store);
   try {
     const state = readState(run, owner);
     return state !== undefined && !hasNext(config, state);
@@ -225,15 +233,23 @@ export async function hasEnded(
 }
 
 /** Throws E_CONFIG unless a run can be gone on with by this configuration on the kernels and data at hand. */
-function refuseChanges(run: RunDirectory, config: MetaConfig, store: StoreOptions): void {
+function refuseChanges(
+  run: RunDirectory,
+  { config, outerOptimizer, source }: Resumable,
+  store: StoreOptions,
+): void {
   const directory = run.path;
   const saved = resolveMetaConfig(run.config, `${directory}/config.resolved.json`);
   // a run may be made longer, unless its learning rate depends on its length
-  const fixedLength = config.outerDecay !== 1 || outerOptimizerOf(config).reads.horizon === true;
+  const fixedLength =
+    config.outerDecay !== 1 ||
+    outerOptimizer.reads.horizon === true ||
+    // its last meta-validation was one that a longer run would not have made
+    (source.schedule.validated !== undefined && saved.outerSteps % saved.checkpointEvery !== 0);
   const changed = (Object.keys(config) as (keyof MetaConfig)[]).filter(
     (field) =>
       (field !== "outerSteps" || fixedLength) &&
-      JSON.stringify(saved[field]) !== JSON.stringify(config[field]),
+      meaningOf(field, saved[field]) !== meaningOf(field, config[field]),
   );
   if (changed.length > 0) {
     throw new LowlandError(
@@ -273,6 +289,21 @@ function refuseChanges(run: RunDirectory, config: MetaConfig, store: StoreOption
       `${directory} was started on other bytes of ${other}; give the --data-dir it had, or start a new run`,
     );
   }
+}
+
+/** What a field's value means: `bptt` is `bptt:truncation=20`. */
+function meaningOf(field: keyof MetaConfig, value: unknown): string {
+  if (field === "estimator" || field === "learned") {
+    const spec = parseSpec(value as string);
+    if (spec.path === undefined) {
+      const { settings } =
+        field === "estimator"
+          ? buildSpec(spec, "estimator", estimators)
+          : buildSpec(spec, "learned optimizer", learnedOptimizers);
+      return formatSpec({ name: spec.name, settings });
+    }
+  }
+  return JSON.stringify(value) ?? "";
 }
 
 /** Throws E_RUN if a run without a checkpoint has gone far enough to have had one: starting again would lose it. */

@@ -51,9 +51,10 @@ export interface Estimate {
   readonly done: boolean;
   /** Whether anything that the gradient is made of was not finite. */
   readonly diverged: boolean;
-  /** Mean plain loss and mean term of the meta-objective over the points seen. */
+  /** Mean plain loss over the points seen. */
   readonly loss: number;
-  readonly metaLoss: number;
+  /** Mean term of the meta-objective; missing where the window has none, as with `over=last` before a training's end. */
+  readonly metaLoss?: number;
   /** Inner steps taken, those of both signs of a pair. */
   readonly innerSteps: number;
   /** Evaluations of the optimizee's gradient. */
@@ -84,6 +85,10 @@ export interface Estimator {
   readonly settings: Readonly<Record<string, number>>;
   /** Inner steps of one estimate; undefined: whole trainings. */
   readonly window: number | undefined;
+  /** Whether it needs `unroll` of the learned optimizer. */
+  readonly backpropagates?: boolean;
+  /** Whether a training must end with a window: its length is then rounded up to whole windows. */
+  readonly wholeWindows?: boolean;
   open(problem: InnerProblem): OpenEstimator;
 }
 

@@ -3,7 +3,7 @@ import { kernelOps, type Ops, referenceOps } from "../kernels/ops.ts";
 import type { Slot, Vector } from "../kernels/types.ts";
 import { axpy, scale } from "../kernels/vector.ts";
 import { type Settings, settle } from "../spec.ts";
-import { defineOptimizer, zeros } from "./define.ts";
+import { defineOptimizer, requireLength, zeros } from "./define.ts";
 import { orthogonalize } from "./newton-schulz.ts";
 import { muonParameters } from "./parameters.ts";
 import { adamUpdate, power } from "./reference.ts";
@@ -51,6 +51,8 @@ export function muon(options: MuonOptions = {}): Optimizer {
     },
     update(gradient, state, { params }, update) {
       const { layout, vectors } = state;
+      requireLength("muon", gradient, layout.size, "gradient has");
+      requireLength("muon", params, layout.size, "params have");
       state.step++;
       const adam = {
         lr: adamLr,

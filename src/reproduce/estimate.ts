@@ -8,13 +8,13 @@ import { loadArchitecture } from "../learned/load.ts";
 import { type LearnedOptimizer, optimizerOf } from "../learned/types.ts";
 import { buildMetaTraining } from "../meta/build.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { windowOf } from "../meta/estimators/registry.ts";
 import { initialState } from "../meta/outer-loop.ts";
 import { buildSchedule } from "../meta/schedules/registry.ts";
 import { openExecutor } from "../meta/threads.ts";
 import { key } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
-import { parseSpec } from "../spec.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Task } from "../tasks/types.ts";
 import { evaluationJobs } from "./evaluate.ts";
@@ -118,7 +118,7 @@ export function estimateStages(plan: Plan, rates: Rates, threads: number): Stage
 function metaRunSeconds(config: MetaConfig, rates: Rates, threads: number): number {
   const { tasks, outerSteps, instances, checkpointEvery, validationSeeds, estimator } = config;
   const horizon = buildSchedule(config.schedule).longest;
-  const truncation = Number(parseSpec(estimator).settings.truncation ?? horizon);
+  const truncation = windowOf(estimator) ?? horizon;
   const own = tasks.map((task) => rates.tasks[task]!);
   const gradient = own.reduce((total, task) => total + task.gradient, 0) / own.length;
   const extra = (rates.gradients[config.regularizer] ?? 1) - 1;

@@ -5,11 +5,11 @@ import { mean } from "../evaluation/group.ts";
 import { methodOf } from "../evaluation/method-id.ts";
 import type { MetaTrainingRecord } from "../evaluation/results.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
+import { windowOf } from "../meta/estimators/registry.ts";
 import { progressOf } from "../meta/progress.ts";
 import { latestCheckpoint } from "../runs/checkpoints.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { isRunDirectory, readRun } from "../runs/run.ts";
-import { parseSpec } from "../spec.ts";
 
 /** Points a meta-loss curve keeps, at most. */
 const CURVE_POINTS = 200;
@@ -87,5 +87,5 @@ export function recordOf(path: string, config: MetaConfig): MetaTrainingRecord {
 /** Windows of a training of constant length: how often the phases of a run come round. */
 function windowsOf({ schedule, estimator }: MetaConfig): number {
   const horizon = Number(/^constant:(\d+)$/.exec(schedule)?.[1] ?? 1);
-  return Math.max(1, Math.round(horizon / Number(parseSpec(estimator).settings.truncation ?? horizon)));
+  return Math.max(1, Math.round(horizon / (windowOf(estimator) ?? horizon)));
 }

@@ -62,7 +62,7 @@ export function checkEstimator(
   expect(sameBits(metaParams, untouched), "changes the meta-parameters");
   expect(start.runs.length === 0 && start.number === 0, "changes the instance; return a new one");
   expect(
-    !first.diverged && allFinite(first.gradient) && Number.isFinite(first.loss + first.metaLoss),
+    !first.diverged && allFinite(first.gradient) && Number.isFinite(first.loss + (first.metaLoss ?? 0)),
     "is not finite on a linear objective",
   );
   expect(norm(first.gradient) > 0, "gives a gradient of zero");

@@ -176,7 +176,7 @@ describe("the meta-gradient of a window", () => {
         return regularizer.apply(plain).lossAndGradient(params, at(t), g);
       });
       // float32 parameters against float64
-      expect(Math.abs((result.metaLoss * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
+      expect(Math.abs((result.metaLoss! * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
 
       const along = (weights: Float64Array): number =>
         run(weights, (t, params) =>
@@ -209,7 +209,7 @@ describe("the meta-gradient of a window", () => {
         cotangents.push(r);
         return regularizer.apply(hilly.objective()).lossAndGradient(params, at(t), r);
       });
-      expect(Math.abs((result.metaLoss * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
+      expect(Math.abs((result.metaLoss! * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
       // Hessian-vector products by differences in float32, within 8e-3 of exact ones along any direction
       const tolerance = regularizer.name === "gam" ? 1e-3 : 2e-5;
       expectDerivative(result.gradient, phi, tolerance, (weights) =>

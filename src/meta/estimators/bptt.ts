@@ -13,6 +13,8 @@ export const bpttParameters = {
  * Truncated backpropagation through time: the gradient of the terms of one window in φ, with the state at its start as
  * a constant, and the gradients that the optimizer saw as constants (no second derivatives of the optimizee).
  *
+ * Trainings whose length is no multiple of the window are as much longer.
+ *
  * ∂/∂φ Σ_{t=1..T} ℓ(w_t), w_{t+1} = w_t + u(∇L(w_t), state_t; φ). Biased by what a window does to later ones.
  *
  * @see Werbos, "Backpropagation through time", 1990; Andrychowicz et al., 2016
@@ -23,6 +25,8 @@ export function bptt(options: Partial<Settings<typeof bpttParameters>> = {}): Es
     name: "bptt",
     settings: { truncation },
     window: truncation,
+    backpropagates: true,
+    wholeWindows: true,
     open(problem) {
       const arena = openArena();
       const samples = openSamples(problem);

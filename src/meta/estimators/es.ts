@@ -70,7 +70,8 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
             gradient: gradient.slice(),
             instance: { ...instance, runs: [] },
             done: true,
-            diverged: !(Number.isFinite(loss + metaLoss) && allFinite(gradient)),
+            // a plain loss may leave the finite numbers where the normalizer bounds its term
+            diverged: !(Number.isFinite(metaLoss) && allFinite(gradient)),
             loss,
             metaLoss,
             innerSteps: 2 * pairs * total,

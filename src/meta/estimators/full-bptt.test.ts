@@ -83,7 +83,7 @@ describe("full-bptt", () => {
       const whole = estimate(bptt({ truncation: horizon }), problem, horizon);
       const pieces = estimate(fullBptt(), problem, horizon);
       expect(pieces.done).toBe(true);
-      expect(pieces.metaLoss).toBeCloseTo(whole.metaLoss, 5);
+      expect(pieces.metaLoss).toBeCloseTo(whole.metaLoss!, 5);
       const difference = pieces.gradient.map((entry, i) => entry - whole.gradient[i]!);
       expect(norm(whole.gradient)).toBeGreaterThan(0);
       // the same terms in another order of float32 sums
@@ -127,7 +127,7 @@ describe("imitation", () => {
         arena.close();
       }
     };
-    expect(metaLoss * horizon).toBeCloseTo(valueAt(phi), 9);
+    expect(metaLoss! * horizon).toBeCloseTo(valueAt(phi), 9);
     const length = norm(gradient);
     const h = 1e-2;
     const along = (step: number) => valueAt(phi.map((entry, i) => entry + (step * gradient[i]!) / length));

@@ -18,6 +18,7 @@ export function fullBptt(): Estimator {
     name: "full-bptt",
     settings: {},
     window: undefined,
+    backpropagates: true,
     open(problem) {
       const arena = openArena();
       const samples = openSamples(problem);
@@ -46,8 +47,9 @@ export function fullBptt(): Estimator {
           const size = rollout.params.length;
           const finite = allFinite(rollout.params);
           metaGradient.fill(0);
-          let [after, own] = windowOf(size, length).adjoints();
-          for (const vector of [after.params, ...Object.values(after.vectors)]) vector.fill(0);
+          const carried = openArena();
+          const { unroll: longest } = windowOf(size, length);
+          let [after, own] = [longest.adjoints(carried), longest.adjoints(carried)];
           let loss = 0;
           let metaLoss = 0;
           while (starts.length > 0) {
@@ -72,6 +74,7 @@ export function fullBptt(): Estimator {
             axpy(1, segmentGradient, metaGradient);
             [after, own] = [own, after];
           }
+          carried.close();
           return {
             gradient: metaGradient.slice(),
             instance: { ...instance, runs: [] },

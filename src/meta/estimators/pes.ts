@@ -91,9 +91,10 @@ export function pes(options: Partial<Settings<typeof pesParameters>> = {}): Esti
               ? { ...instance, number, draw, runs: [], tensors: {} }
               : { ...instance, number, draw, runs: pair.save(), tensors: { sum: sum.slice() } },
             done,
-            diverged: !(Number.isFinite(loss + metaLoss) && allFinite(gradient)),
+            // a plain loss may leave the finite numbers where the normalizer bounds its term
+            diverged: !(Number.isFinite(metaLoss) && allFinite(gradient)),
             loss: loss / truncation,
-            metaLoss: metaLoss / Math.max(1, terms),
+            ...(terms > 0 && { metaLoss: metaLoss / terms }),
             innerSteps: 2 * truncation,
             gradientEvaluations: samples.gradients - before,
           };

@@ -1,4 +1,4 @@
-import { type SpecRegistry, specEntry } from "../../spec.ts";
+import { buildSpec, parseSpec, type SpecRegistry, specEntry } from "../../spec.ts";
 import type { Estimator } from "../types.ts";
 import { bptt, bpttParameters } from "./bptt.ts";
 import { es, esParameters } from "./es.ts";
@@ -28,3 +28,8 @@ export const estimators: SpecRegistry<Estimator> = {
     create: pes,
   }),
 };
+
+/** Steps of the windows of an estimator by spec string; undefined for whole trainings, and for a module, which is not loaded. */
+export function windowOf(spec: string): number | undefined {
+  return parseSpec(spec).path === undefined ? buildSpec(spec, "estimator", estimators).window : undefined;
+}

@@ -1,6 +1,7 @@
 import { LowlandError } from "../../errors.ts";
+import { openKept } from "../../kernels/kept.ts";
 import type { Arena } from "../../kernels/memory.ts";
-import type { Adjoints, LearnedOptimizer, Unroll } from "../../learned/types.ts";
+import type { LearnedOptimizer, Unroll } from "../../learned/types.ts";
 import type { Optimizer } from "../../optimizers/types.ts";
 import { foldIn, type Key, uniform } from "../../random/key.ts";
 import type { InnerProblem, Rollout } from "../rollout.ts";
@@ -44,18 +45,19 @@ function uniformOf(key: Key): Float64Array {
   return out;
 }
 
+/** Windows that stay open: full backpropagation has segments of two lengths. */
+const KEPT_WINDOWS = 2;
+
 /** An unrolled window for one number of parameters and steps, and the gradients at its points. */
 export interface OpenWindow {
   readonly unroll: Unroll;
   /** One row of `size` entries a step. */
   readonly points: Float32Array;
   readonly row: (t: number) => Float32Array;
-  /** What later windows add, and where the same is written for this one; they swap roles from window to window. */
-  adjoints(): [after: Adjoints, before: Adjoints];
 }
 
 /**
- * Opens windows of a learned optimizer, each size and length once.
+ * Opens windows of a learned optimizer, each size and length once while it is in use.
  *
  * @throws {LowlandError} E_CONFIG where it cannot be backpropagated through
  */
@@ -63,34 +65,27 @@ export function openWindows(
   { learned, activations = "auto" }: InnerProblem,
   arena: Arena,
 ): (size: number, steps: number) => OpenWindow {
-  const unrolled = unrollOf(learned);
-  const opened = new Map<string, OpenWindow>();
+  const unrolled = requireUnroll(learned);
+  const kept = openKept<OpenWindow>(arena, KEPT_WINDOWS);
   return (size, steps) => {
-    const id = `${size}:${steps}`;
-    let found = opened.get(id);
-    if (found === undefined) {
-      const unroll = unrolled({ size, window: steps, activations, arena });
-      const points = arena.float32(size * steps);
-      let pair: [Adjoints, Adjoints] | undefined;
-      found = {
-        unroll,
-        points,
-        row: (t) => points.subarray(t * size, (t + 1) * size),
-        adjoints() {
-          pair ??= [unroll.adjoints(arena), unroll.adjoints(arena)];
-          return pair;
-        },
-      };
-      opened.set(id, found);
-    }
-    return found;
+    return kept(`${size}:${steps}`, (own) => {
+      const points = own.float32(size * steps);
+      // after the rest: activations take what memory is left
+      const unroll = unrolled({ size, window: steps, activations, arena: own });
+      return { unroll, points, row: (t) => points.subarray(t * size, (t + 1) * size) };
+    });
   };
 }
 
-function unrollOf({ name, unroll }: LearnedOptimizer): NonNullable<LearnedOptimizer["unroll"]> {
+/**
+ * Windows of a learned optimizer.
+ *
+ * @throws {LowlandError} E_CONFIG where it cannot be backpropagated through
+ */
+export function requireUnroll({ name, unroll }: LearnedOptimizer): NonNullable<LearnedOptimizer["unroll"]> {
   if (unroll !== undefined) return unroll;
   throw new LowlandError(
     "E_CONFIG",
-    `learned optimizer ${name} cannot be backpropagated through; use --estimator pes or es`,
+    `learned optimizer ${name} cannot be backpropagated through; use the estimator pes or es`,
   );
 }

@@ -36,7 +36,7 @@ export const schedules: Readonly<Record<string, ScheduleEntry>> = {
     description: "growing lengths, each until the next one no longer improves",
     usage: `curriculum or curriculum:${CURRICULUM_HORIZONS.slice(0, 3).join(",")},patience=3`,
     create: (horizons, { patience, ...rest }) => {
-      none("curriculum", rest);
+      none("curriculum", rest, ["patience"]);
       return curriculum(horizons.length > 0 ? ascending(horizons) : undefined, {
         ...(patience !== undefined && { patience }),
       });
@@ -101,7 +101,8 @@ function ascending(horizons: readonly number[]): readonly number[] {
   return horizons;
 }
 
-function none(name: string, settings: Readonly<Record<string, number>>): void {
+function none(name: string, settings: Readonly<Record<string, number>>, known: readonly string[] = []): void {
   const [key] = Object.keys(settings);
-  if (key !== undefined) throw new LowlandError("E_CONFIG", unknown(`setting of schedule ${name}`, key, []));
+  if (key !== undefined)
+    throw new LowlandError("E_CONFIG", unknown(`setting of schedule ${name}`, key, known));
 }
