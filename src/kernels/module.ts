@@ -2,10 +2,12 @@ import { LowlandError } from "../errors.ts";
 import type { Backend, BackendName, KernelVariant, OpenedBackend } from "./backend.ts";
 import type { KernelExports } from "./generated/exports.ts";
 import { type Arena, LinearMemory } from "./memory.ts";
+import { type KernelOptions, kernelDefaults, registered } from "./registry.ts";
 import { wasmBackend } from "./wasm.ts";
 
 export type { BackendName, KernelVariant } from "./backend.ts";
 export type { KernelExports } from "./generated/exports.ts";
+export type { KernelOptions } from "./registry.ts";
 
 /** Kernels on one memory. */
 export interface Kernels {
@@ -31,38 +33,13 @@ export interface Kernels {
   arena(): Arena;
 }
 
-/** Which kernels to use; what is left out is chosen for speed. */
-export interface KernelOptions {
-  readonly backend?: BackendName | undefined;
-  readonly variant?: KernelVariant | undefined;
-  /** What they are compiled for: "avx2" where "avx512" would be faster. */
-  readonly level?: string | undefined;
-  /** Size of the memory, from 16 to 4096. Pages that are never used cost nothing. */
-  readonly memoryMiB?: number | undefined;
-  /** Threads a kernel may use: default 1. */
-  readonly threads?: number | undefined;
-}
-
 const DEFAULT_MEMORY_MIB = 1024;
 
-/** In order of speed. */
-const backends: Backend[] = [wasmBackend];
-let defaults: () => KernelOptions = () => ({});
 let current: Kernels | undefined;
-
-/** Adds a backend that is faster than those there are. */
-export function registerBackend(backend: Backend): void {
-  if (!backends.includes(backend)) backends.unshift(backend);
-}
-
-/** Sets what `kernels()` goes by where `useKernels` was not called. */
-export function setKernelDefaults(read: () => KernelOptions): void {
-  defaults = read;
-}
 
 /** The kernels of this thread, opened at the first call. */
 export function kernels(): Kernels {
-  current ??= openKernels(defaults());
+  current ??= openKernels(kernelDefaults());
   return current;
 }
 
@@ -73,7 +50,7 @@ export function kernels(): Kernels {
  */
 export function useKernels(options: KernelOptions): void {
   if (current === undefined) {
-    current = openKernels({ ...defaults(), ...options });
+    current = openKernels({ ...kernelDefaults(), ...options });
     return;
   }
   const { backend = current.backend, variant = current.variant } = options;
@@ -105,7 +82,7 @@ export function openKernels(options: KernelOptions = {}): Kernels {
   const { backend, variant, level, memoryMiB = DEFAULT_MEMORY_MIB, threads = 1 } = options;
   const memory = new LinearMemory(memoryMiB * 2 ** 20);
   const reasons: string[] = [];
-  for (const candidate of backends) {
+  for (const candidate of [...registered(), wasmBackend]) {
     if (backend !== undefined && candidate.name !== backend) {
       reasons.push(`only "${backend}" was asked for`);
       continue;

@@ -3,8 +3,8 @@ import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { isMainThread } from "node:worker_threads";
 import { LowlandError } from "../errors.ts";
-import { type KernelOptions, registerBackend, setKernelDefaults } from "./module.ts";
 import { nativeBackend } from "./native.ts";
+import { type KernelOptions, registerBackend, setKernelDefaults } from "./registry.ts";
 
 // Node before 22 has relaxed SIMD behind a flag that can still be set before a module is compiled
 if (Number(process.versions.v8.split(".")[0]) < 12) setFlagsFromString("--experimental-wasm-relaxed-simd");
