@@ -25,10 +25,11 @@ export {
 export { type Layout, layoutOf, type Slot, type Vector } from "./kernels/types.ts";
 export { addScaled, axpy, dot, norm, scale } from "./kernels/vector.ts";
 export { adafacMlp } from "./learned/adafac-mlp.ts";
-export { celo, celoFromPublished } from "./learned/celo.ts";
+export { celo } from "./learned/celo.ts";
 export { celo2, celo2Base } from "./learned/celo2.ts";
 export { lstm } from "./learned/lstm.ts";
 export { mlp } from "./learned/mlp.ts";
+export { type Imported, importPublished, type PublishedTensor } from "./learned/published.ts";
 export { learnedOptimizers } from "./learned/registry.ts";
 export { rnnprop } from "./learned/rnnprop.ts";
 export {

@@ -30,6 +30,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["analysis"],
   ["report"],
   ["reproduce"],
+  ["export"],
   ["core.ts"],
   ["index.ts", "testing", "cli", "serve", "adapters"],
 ];

@@ -4,6 +4,8 @@ import type { CliContext } from "./context.ts";
 import { data } from "./data.ts";
 import { exitCodeOfError, text } from "./errors.ts";
 import { evaluate, sharpness } from "./evaluate.ts";
+import { exportOptimizer } from "./export.ts";
+import { importWeights } from "./import.ts";
 import { info } from "./info.ts";
 import { optimizers, regularizers, tasks } from "./list.ts";
 import { metaTrain } from "./meta-train.ts";
@@ -28,6 +30,8 @@ const routes = {
   optimizers,
   regularizers,
   zoo,
+  export: exportOptimizer,
+  import: importWeights,
   info,
 } as const;
 

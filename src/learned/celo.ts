@@ -1,4 +1,3 @@
-import { LowlandError } from "../errors.ts";
 import { type Layout, layoutOf } from "../kernels/types.ts";
 import { type Settings, settle } from "../spec.ts";
 import { celoSchedule, scheduleSlots } from "./celo-schedule.ts";
@@ -19,7 +18,7 @@ export const celoParameters = {
 
 const HIDDEN = 4;
 
-/** Slots of φ: 159 + 35,713 numbers. */
+/** Slots of φ: 159 + 35,649 numbers. */
 export const celoLayout: Layout = layoutOf([...perceptronSlots(30, HIDDEN, 3), ...scheduleSlots]);
 
 /**
@@ -73,44 +72,3 @@ const celoVectorInputs = {
     ...([27, 28, 29] as const),
   ],
 } as const;
-
-/** What the published weights call the layers of the schedule. */
-const PUBLISHED = { relu: "linear_1", skip: "linear_2", lstm: "rnn/linear", rate: "step_size" } as const;
-
-/**
- * φ of `celo` from the tensors of the authors' file (`theta.state`), by their names: `ff_mod_stack.~.w0__0` …,
- * `lstm_init_state.hidden`, `rnn_params.rnn/linear.w` …. What has no effect there is left out.
- *
- * @throws {LowlandError} E_CHECKPOINT if a tensor is missing or of another size
- */
-export function celoFromPublished(
-  tensors: ReadonlyMap<string, { readonly data: ArrayLike<number> }>,
-): Float32Array {
-  const metaParams = new Float32Array(celoLayout.size);
-  const read = (name: string): number[] => {
-    const tensor = tensors.get(name);
-    if (tensor !== undefined) return Array.from(tensor.data);
-    throw new LowlandError(
-      "E_CHECKPOINT",
-      `tensor "${name}" of Celo is missing; use the authors' theta.state`,
-    );
-  };
-  for (const { name, offset, size } of celoLayout.slots) {
-    const [part, layer, kind] = name.split(".") as [string, string, string];
-    const published = PUBLISHED[layer as keyof typeof PUBLISHED];
-    const data =
-      name === "mlp.0.w"
-        ? Array.from({ length: 14 }, (_, block) => read(`ff_mod_stack.~.w0__${block}`)).flat()
-        : part === "mlp"
-          ? read(`ff_mod_stack.~.${kind}${layer}`)
-          : read(published === undefined ? `lstm_init_state.${layer}` : `rnn_params.${published}.${kind}`);
-    if (data.length !== size) {
-      throw new LowlandError(
-        "E_CHECKPOINT",
-        `${name} of Celo has ${data.length} numbers, not ${size}; use the authors' theta.state`,
-      );
-    }
-    metaParams.set(data, offset);
-  }
-  return metaParams;
-}
