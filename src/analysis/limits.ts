@@ -161,14 +161,19 @@ function smallestRadii(
 
 /** The end of its range that a chosen learning rate lies at; nothing inside. */
 export function edgeOf({ candidates }: TuningRecord, spec: string): "lowest" | "highest" | undefined {
-  const rates = candidates.flatMap((candidate) => settingOf(candidate.spec, "lr") ?? []);
-  const own = settingOf(spec, "lr");
+  const rates = candidates.flatMap((candidate) => rateOf(candidate.spec) ?? []);
+  const own = rateOf(spec);
   if (own === undefined || new Set(rates).size < 2) return undefined;
   if (own === Math.min(...rates)) return "lowest";
   return own === Math.max(...rates) ? "highest" : undefined;
 }
 
-function settingOf(spec: string, name: "lr" | "rho"): number | undefined {
+/** The learning rate, or what a learned optimizer's own is multiplied with. */
+function rateOf(spec: string): number | undefined {
+  return settingOf(spec, "lr") ?? settingOf(spec, "factor");
+}
+
+function settingOf(spec: string, name: "lr" | "rho" | "factor"): number | undefined {
   const found = new RegExp(`[:,]${name}=(\\d[\\d.]*(?:e[+-]?\\d+)?)`).exec(spec)?.[1];
   return found === undefined ? undefined : Number(found);
 }

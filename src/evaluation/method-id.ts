@@ -28,6 +28,11 @@ export function isPlain({ regularizer }: MethodId): boolean {
   return regularizer === "none";
 }
 
+/** Whether it was made by hand: what it was meta-trained on is said of every learned one. */
+export function isHandDesigned({ source }: MethodId): boolean {
+  return source === undefined;
+}
+
 /** The learned optimizer that a configuration of meta-training gives. */
 export function methodOf({
   learned,

@@ -2,7 +2,7 @@ import { groupBy, mean } from "./group.ts";
 import type { Job, JobResult } from "./jobs.ts";
 import type { MethodId, TuningCandidate, TuningRecord } from "./results.ts";
 
-/** A hand-designed optimizer whose settings are to be chosen. */
+/** An optimizer whose settings are to be chosen. */
 export interface Tunable {
   readonly method: MethodId;
   /** Spec strings to choose from. */

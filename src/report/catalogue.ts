@@ -186,7 +186,7 @@ const SENTENCES: Sentences = {
       smallestRadius === undefined
         ? ""
         : ` The smallest radius was chosen for ${count(smallestRadius.choices)} of ${count(smallestRadius.of)} explicit regularizers: the loss prefers less of one.`;
-    return `Hand-designed optimizers were tuned on ${listed(seeds.map((number) => plural(number, "seed")))}: ${where}.${radii}`;
+    return `Settings in use were chosen on ${listed(seeds.map((number) => plural(number, "seed")))}: ${where}.${radii}`;
   },
 
   leader: ({ task, steps, trained, judged }, labels) => {

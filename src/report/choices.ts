@@ -30,7 +30,7 @@ ${searchTable(search, followed ? new Set(search.map(({ chosen }) => chosen)) : u
 ${
   tuning.length === 0
     ? ""
-    : html`<h3>Hand-designed optimizers</h3>
+    : html`<h3>Learning rates and settings in use</h3>
 <p>Every optimizer had ${counts} settings to choose from on every task, each run from ${seeds} ${seeds === "1" ? "seed" : "seeds"} that no final run uses. The lowest meta-validation loss was chosen, for each number of steps on its own. Test data were not read. The candidates that were not chosen are in results.json.</p>
 <details><summary>What was chosen, and the gradients the choice took</summary>
 ${tuningTable(tuning, labels)}

@@ -3,7 +3,7 @@ import { isDecidedCell, testsIn } from "../analysis/decisions.ts";
 import { judgeOf } from "../analysis/measures.ts";
 import { type Verdict, verdictsOf } from "../analysis/verdicts.ts";
 import { groupBy, unique } from "../evaluation/group.ts";
-import { bySource, isPlain, isSameMethod, methodKey } from "../evaluation/method-id.ts";
+import { bySource, isHandDesigned, isPlain, isSameMethod, methodKey } from "../evaluation/method-id.ts";
 import type { MethodId, Results, TransferCell } from "../evaluation/results.ts";
 import { scoreOf } from "../evaluation/tuning.ts";
 import { QUESTIONS, TESTED_AT, tallyText } from "./catalogue.ts";
@@ -102,7 +102,7 @@ export function changesTable(results: Results, { source, steps, measure }: Chang
 function bestText(results: Results, task: string, steps: number, measure: string): string {
   const labels = labelsOf(results);
   const [best] = (results.tuning ?? [])
-    .filter((record) => record.task === task)
+    .filter((record) => record.task === task && isHandDesigned(record.method))
     .flatMap(({ method, candidates, chosen }) => {
       const spec = chosen.find((choice) => choice.steps === steps)?.spec;
       const candidate = candidates.find((other) => other.spec === spec);
@@ -123,7 +123,7 @@ function bestText(results: Results, task: string, steps: number, measure: string
 /** The hand-designed optimizers, in words: `4: SGD and Adam, each alone and with explicit SAM`. */
 export function handDesignedText(results: Results): string {
   const labels = labelsOf(results);
-  const methods = (results.tuning ?? []).map(({ method }) => method);
+  const methods = (results.tuning ?? []).map(({ method }) => method).filter(isHandDesigned);
   const keys = new Set(methods.map(methodKey));
   const plain = unique(methods.map(({ optimizer }) => optimizer));
   const explicit = unique(methods.map(({ regularizer }) => regularizer)).filter((name) => name !== "none");

@@ -47,7 +47,7 @@ export function labelsOf(results: Results): Labels {
   const { kind, metrics, regularizers, metaTraining, evaluations, datasets = [] } = results;
   const verbatim = kind === "evaluate" || kind === "sharpness";
   const sources = bySource(metaTraining).map(({ source }) => source);
-  const elsewhere = unique(evaluations.map(({ task }) => task)).some((task) => !sources[0]?.includes(task));
+  const home = unique(evaluations.map(({ task }) => sources[0]?.includes(task) ?? false));
   const groups = groupBy(metaTraining, ({ method }) => methodKey(groupOf(method)));
   const notes = new Map(datasets.map((dataset) => [dataset.name, shortNote(dataset)]));
   const metricNamed = (name: string) => metrics.find((metric) => metric.name === name);
@@ -65,7 +65,7 @@ export function labelsOf(results: Results): Labels {
       const name = OPTIMIZERS[optimizer] ?? optimizer;
       const own = isPlain(id) ? name : `${name} + ${regularizer(id.regularizer)}`;
       const from =
-        source !== undefined && (sources.length > 1 || elsewhere) ? ` from ${source.join(", ")}` : "";
+        source !== undefined && (sources.length > 1 || home.length > 1) ? ` from ${source.join(", ")}` : "";
       const repeated = (groups.get(methodKey(groupOf(id)))?.length ?? 0) > 1;
       return `${own}${from}${metaSeed !== undefined && repeated ? ` #${metaSeed}` : ""}`;
     },

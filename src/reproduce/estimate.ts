@@ -17,7 +17,7 @@ import { countGradients } from "../regularizers/count.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Task } from "../tasks/types.ts";
-import { evaluationJobs } from "./evaluate.ts";
+import { evaluationJobs, learnedOf } from "./evaluate.ts";
 import { configOf } from "./meta-record.ts";
 import type { Plan } from "./plan.ts";
 
@@ -83,21 +83,20 @@ export function estimateStages(plan: Plan, rates: Rates, threads: number): Stage
     candidates.map((regularizer) => resolveMetaConfig({ ...config, regularizer })),
   );
   const metaRuns = plan.metaRuns.map(({ config }) => resolveMetaConfig(config));
-  const tuned = plan.baselines.filter(({ candidates }) => candidates.length > 1);
+  const learned = learnedOf(
+    plan,
+    Array.from({ length: plan.metaRuns.length + plan.adopted.length }, (_, metaSeed) => ({
+      method: { optimizer: "learned", regularizer: "none", metaSeed },
+      spec: `learned:${metaSeed}`,
+    })),
+  );
+  const tuned = [...learned, ...plan.baselines].filter(({ candidates }) => candidates.length > 1);
   const { tasks, steps } = plan;
   const tuning =
     plan.tuning === undefined
       ? []
       : tuningJobs({ tasks, optimizers: tuned, steps, seeds: plan.tuning.seeds });
-  const learned = plan.metaRuns.length + plan.adopted.length;
-  const final = evaluationJobs(
-    plan,
-    Array.from({ length: learned }, (_, metaSeed) => ({
-      method: { optimizer: "learned", regularizer: "none", metaSeed },
-      spec: `learned:${metaSeed}`,
-    })),
-    [],
-  );
+  const final = evaluationJobs(plan, learned, []);
   const sum = (seconds: readonly number[]): number => seconds.reduce((a, b) => a + b, 0);
   const ofRuns = (configs: readonly MetaConfig[]) =>
     sum(configs.map((config) => metaRunSeconds(config, rates, threads)));

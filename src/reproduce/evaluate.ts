@@ -1,13 +1,24 @@
 import type { EvaluatedMethod, Job } from "../evaluation/jobs.ts";
-import { isPlain, isSameMethod } from "../evaluation/method-id.ts";
+import { isHandDesigned, isPlain, isSameMethod } from "../evaluation/method-id.ts";
 import type { TuningRecord } from "../evaluation/results.ts";
 import { scoreOf } from "../evaluation/tuning.ts";
-import type { Plan, PlannedSharpness } from "./plan.ts";
+import type { Plan, PlannedOptimizer, PlannedSharpness } from "./plan.ts";
 
 /** An optimizer to evaluate on one task. */
 interface Entry extends EvaluatedMethod {
   /** Whether its sharpness is measured. */
   readonly measured: boolean;
+}
+
+/** Learned optimizers with what a plan puts around them, to be tuned as its baselines are. */
+export function learnedOf(
+  { around = [""] }: Pick<Plan, "around">,
+  learned: readonly EvaluatedMethod[],
+): PlannedOptimizer[] {
+  return learned.map(({ method, spec }) => {
+    const [first, ...others] = around.map((part) => (part === "" ? spec : `${spec}+${part}`));
+    return { method, candidates: [first!, ...others] };
+  });
 }
 
 /**
@@ -17,15 +28,22 @@ interface Entry extends EvaluatedMethod {
  */
 export function evaluationJobs(
   plan: Plan,
-  learned: readonly EvaluatedMethod[],
+  learned: readonly PlannedOptimizer[],
   tuning: readonly TuningRecord[],
 ): Job[] {
-  const { tasks, seeds, sharpness } = plan;
+  const { tasks, seeds, sharpness, baselines } = plan;
+  const isMeasured = ({ method }: PlannedOptimizer) =>
+    sharpness.baselines?.some((other) => isSameMethod(other, method)) ?? true;
   return tasks.flatMap((task) =>
     plan.steps.flatMap((steps) => {
-      const entries: Entry[] = [
-        ...learned.map((own) => ({ ...own, measured: true })),
-        ...baselinesOn(plan, task, steps, tuning),
+      const entry = (measured: boolean, optimizer: PlannedOptimizer): Entry => ({
+        method: optimizer.method,
+        spec: chosenOn(optimizer, task, steps, tuning),
+        measured,
+      });
+      const entries = [
+        ...learned.map((own) => entry(true, own)),
+        ...baselines.map((own) => entry(isMeasured(own), own)),
       ];
       const measures = sharpnessOn(task, steps, sharpness, tuning);
       return entries.flatMap(({ spec, measured }) =>
@@ -44,25 +62,21 @@ export function evaluationJobs(
 }
 
 /** All specs that may be run, and the methods they are of. */
-export function methodsOf(plan: Plan, learned: readonly EvaluatedMethod[]): EvaluatedMethod[] {
-  return [
-    ...learned,
-    ...plan.baselines.flatMap(({ method, candidates }) => candidates.map((spec) => ({ method, spec }))),
-  ];
+export function methodsOf(plan: Plan, learned: readonly PlannedOptimizer[]): EvaluatedMethod[] {
+  return [...learned, ...plan.baselines].flatMap(({ method, candidates }) =>
+    candidates.map((spec) => ({ method, spec })),
+  );
 }
 
-function baselinesOn(
-  { baselines, sharpness }: Plan,
+/** The candidate that tuning chose for so many steps on one task; the first where nothing was tuned. */
+function chosenOn(
+  { method, candidates }: PlannedOptimizer,
   task: string,
   steps: number,
   tuning: readonly TuningRecord[],
-): Entry[] {
-  return baselines.map(({ method, candidates }) => {
-    const record = tuning.find((found) => found.task === task && isSameMethod(found.method, method));
-    const spec = record?.chosen.find((choice) => choice.steps === steps)?.spec ?? candidates[0];
-    const measured = sharpness.baselines?.some((other) => isSameMethod(other, method)) ?? true;
-    return { method, spec, measured };
-  });
+): string {
+  const record = tuning.find((found) => found.task === task && isSameMethod(found.method, method));
+  return record?.chosen.find((choice) => choice.steps === steps)?.spec ?? candidates[0];
 }
 
 /** What is measured along runs of so many steps on one task, if anything. */
@@ -92,7 +106,8 @@ function sharpnessOn(
 }
 
 /**
- * The training loss that points of one task are compared at along runs of so many steps: best + share · (initial − best).
+ * The training loss that points of one task are compared at along runs of so many steps: best + share · (initial − best),
+ * best being that of a hand-designed optimizer.
  * Undefined where nothing was tuned or nothing trained.
  */
 export function equalLossOf(
@@ -102,7 +117,7 @@ export function equalLossOf(
   tuning: readonly TuningRecord[],
 ): number | undefined {
   const plain = tuning
-    .filter((record) => record.task === task && isPlain(record.method))
+    .filter((record) => record.task === task && isHandDesigned(record.method) && isPlain(record.method))
     .flatMap(({ candidates }) => candidates);
   const best = Math.min(...plain.map((candidate) => scoreOf(candidate, steps)));
   const initial = Math.max(...plain.map((candidate) => scoreOf(candidate, 0)).filter(Number.isFinite));

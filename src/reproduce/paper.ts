@@ -6,7 +6,7 @@ import { type MetaConfigInput, resolveMetaConfig } from "../meta/config.ts";
 import { makeRegularizer } from "../regularizers/registry.ts";
 import { fullName, slug } from "../report/labels.ts";
 import { unknown } from "../spec.ts";
-import type { Plan, PlannedBaseline, PlannedSearch, PlannedSharpness } from "./plan.ts";
+import type { Plan, PlannedOptimizer, PlannedSearch, PlannedSharpness } from "./plan.ts";
 
 /** How much of the paper's experiment is run. */
 export const BUDGETS = ["tiny", "hour", "day", "full"] as const;
@@ -261,7 +261,7 @@ function baselinesNamed(
   names: readonly string[] | undefined,
   count: number,
   schedules: readonly string[] | undefined,
-): PlannedBaseline[] {
+): PlannedOptimizer[] {
   const all = Object.keys(RATES).flatMap((optimizer) =>
     ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) =>
       baselineOf(optimizer, regularizer, count, schedules),
@@ -296,7 +296,7 @@ export function baselineOf(
   regularizer: string,
   count: number,
   schedules?: readonly string[],
-): PlannedBaseline {
+): PlannedOptimizer {
   const radii = EXPLICIT_RADII[regularizer] ?? [];
   const specs = radii.map((rho) => `${regularizer}:rho=${rho}`);
   const [first = "none", ...others] = count % 3 === 0 ? specs : specs.slice(1, 2);

@@ -21,8 +21,8 @@ export interface PlannedSearch {
   readonly config: MetaConfigInput;
 }
 
-/** A hand-designed optimizer: with a fixed spec, or with candidates that the tuning stage chooses from. */
-export interface PlannedBaseline extends Tunable {
+/** An optimizer: with a fixed spec, or with candidates that the tuning stage chooses from. */
+export interface PlannedOptimizer extends Tunable {
   readonly candidates: readonly [string, ...string[]];
 }
 
@@ -59,8 +59,13 @@ export interface Plan {
   readonly adopted: readonly string[];
   /** Run directories of a search done elsewhere, recorded. */
   readonly searched: readonly string[];
-  readonly baselines: readonly PlannedBaseline[];
-  /** How candidates of baselines are compared; needed where one has several. */
+  /**
+   * What goes around learned optimizers, each a candidate of the tuning stage as the baselines' settings are, such as
+   * `scale:factor=0.3+cosine`; by default nothing.
+   */
+  readonly around?: readonly [string, ...string[]];
+  readonly baselines: readonly PlannedOptimizer[];
+  /** How candidates are compared; needed where one has several. */
   readonly tuning?: Pick<TuningGrid, "seeds">;
   readonly tasks: readonly string[];
   readonly steps: readonly number[];

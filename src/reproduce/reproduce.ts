@@ -20,10 +20,10 @@ import { loadTask } from "../tasks/load.ts";
 import { prepareSetup } from "../threads/setup.ts";
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
-import { evaluationJobs, methodsOf } from "./evaluate.ts";
+import { evaluationJobs, learnedOf, methodsOf } from "./evaluate.ts";
 import { configOf } from "./meta-record.ts";
 import { adopt, metaTrainAll } from "./meta-train.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlannedOptimizer } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
 import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
 
@@ -71,20 +71,21 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   if (estimates !== undefined) onEstimate?.(estimates);
 
   const search = recorded.length > 0 ? recorded : await searchRegularizers(directory, plan.search, rest);
-  const learned = [
+  const made = [
     ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), rest)),
     ...adopt(directory, plan.adopted),
   ];
-  const { tuning, runs: tuned } = await tune(plan, output, rest);
+  const learned = learnedOf(plan, made);
+  const { tuning, runs: tuned } = await tune(plan, learned, output, rest);
   const jobs = evaluationJobs(plan, learned, tuning);
   const evaluated = await grid(jobs, "evaluate", output.journal, rest);
   const records = recordsOf(evaluated, methodsOf(plan, learned));
 
   const { tasks, steps, seeds, sharpness } = plan;
   const large = plan.kind === "reproduce-paper";
-  const own = learned.map(({ method }) => method);
+  const own = made.map(({ method }) => method);
   const regularizers = await regularizerRecords([
-    ...learned.map(({ record }) => record.regularizer),
+    ...made.map(({ record }) => record.regularizer),
     ...plan.baselines.map(({ method }) => method.regularizer),
   ]);
   const whole: Results = {
@@ -96,7 +97,7 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
     durationSeconds: (performance.now() - started) / 1000,
     ...(large && { runSeconds: runSecondsOf([...tuned, ...evaluated]) }),
     settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } as Json },
-    metaTraining: learned.map(({ record }) => record),
+    metaTraining: made.map(({ record }) => record),
     ...records,
     ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
     regularizers,
@@ -128,13 +129,14 @@ async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
 
 type StageOptions = Omit<ReproduceOptions, "force" | "extend" | "provenance" | "onEstimate">;
 
-/** Chooses the settings of every baseline that has several to choose from. */
+/** Chooses the settings of every optimizer that has several to choose from. */
 async function tune(
   plan: Plan,
+  learned: readonly PlannedOptimizer[],
   output: ResultsDirectory,
   options: StageOptions,
 ): Promise<{ tuning: TuningRecord[]; runs: JobResult[] }> {
-  const optimizers = plan.baselines.filter(({ candidates }) => candidates.length > 1);
+  const optimizers = [...learned, ...plan.baselines].filter(({ candidates }) => candidates.length > 1);
   if (plan.tuning === undefined || optimizers.length === 0) return { tuning: [], runs: [] };
   const { tasks, steps, tuning } = plan;
   const work: TuningGrid = { tasks, optimizers, steps, seeds: tuning.seeds };

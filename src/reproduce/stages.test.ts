@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { MethodId, TuningRecord } from "../evaluation/results.ts";
 import { pairsOf } from "./compare.ts";
 import { estimateStages, type Rates } from "./estimate.ts";
-import { equalLossOf, evaluationJobs, methodsOf } from "./evaluate.ts";
+import { equalLossOf, evaluationJobs, learnedOf, methodsOf } from "./evaluate.ts";
 import type { Plan } from "./plan.ts";
 import { withChosen } from "./search.ts";
 
@@ -53,9 +53,9 @@ const tuning: TuningRecord[] = plan.tasks.flatMap((task) =>
 const learned = [
   {
     method: { optimizer: "lstm", regularizer: "none", source: ["mnist/mlp"], metaSeed: 0 },
-    spec: "learned:x",
+    candidates: ["learned:x"],
   },
-];
+] as const;
 
 describe("evaluationJobs", () => {
   const jobs = evaluationJobs(plan, learned, tuning);
@@ -104,9 +104,38 @@ describe("evaluationJobs", () => {
   });
 });
 
+describe("learnedOf", () => {
+  const own = [{ method: learned[0]!.method, spec: "learned:x" }];
+
+  it("gives learned optimizers what is around them to choose from, as baselines their settings", () => {
+    const around = ["scale:factor=0.3+cosine", "cosine"] as const;
+    const [tuned] = learnedOf({ around }, own);
+    expect(tuned!.candidates).toEqual(["learned:x+scale:factor=0.3+cosine", "learned:x+cosine"]);
+    const chosen = tuning[0]!.chosen.map(({ steps }) => ({ steps, spec: tuned!.candidates[1]! }));
+    const record = { ...tuning[0]!, method: tuned!.method, chosen };
+    const jobs = evaluationJobs({ ...plan, tasks: ["mnist/mlp"] }, [tuned!], [record]);
+    expect(jobs.map(({ spec }) => spec).filter((spec) => spec.startsWith("learned"))).toEqual(
+      Array(4).fill("learned:x+cosine"),
+    );
+  });
+
+  it("leaves them as they are where nothing is planned around them", () => {
+    expect(learnedOf({}, own)[0]!.candidates).toEqual(["learned:x"]);
+  });
+});
+
 describe("equalLossOf", () => {
   it("lies between the best plain optimizer and the start", () => {
     expect(equalLossOf(0.2, "mnist/mlp", 1000, tuning)).toBe(0.7);
+  });
+
+  it("goes by hand-designed optimizers: learned ones that are tuned too change nothing", () => {
+    const better = { ...tuning[0]!, method: learned[0]!.method };
+    const candidates = better.candidates.map((own) => ({
+      ...own,
+      scores: [score(0, 2.3), score(1000, 0.1)],
+    }));
+    expect(equalLossOf(0.2, "mnist/mlp", 1000, [...tuning, { ...better, candidates }])).toBe(0.7);
   });
 
   it("is nothing where nothing was tuned, or nothing trained", () => {
