@@ -170,10 +170,10 @@ export function edgeOf({ candidates }: TuningRecord, spec: string): "lowest" | "
 
 /** The learning rate, or what a learned optimizer's own is multiplied with. */
 function rateOf(spec: string): number | undefined {
-  return settingOf(spec, "lr") ?? settingOf(spec, "factor");
+  return settingOf(spec, "lr") ?? settingOf(spec, "by");
 }
 
-function settingOf(spec: string, name: "lr" | "rho" | "factor"): number | undefined {
+function settingOf(spec: string, name: "lr" | "rho" | "by"): number | undefined {
   const found = new RegExp(`[:,]${name}=(\\d[\\d.]*(?:e[+-]?\\d+)?)`).exec(spec)?.[1];
   return found === undefined ? undefined : Number(found);
 }

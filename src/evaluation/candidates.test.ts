@@ -21,6 +21,11 @@ describe("candidatesOf", () => {
     );
   });
 
+  it("scales a learned optimizer, under schedules within the same number", () => {
+    const space = { optimizer: "scale", setting: "by", rates: [0.1, 10], schedules: SCHEDULES } as const;
+    expect(candidatesOf(space, 3)).toEqual(["scale:by=0.1", "scale:by=10", "scale:by=1+cosine:warmup=0.05"]);
+  });
+
   it("writes specs that can be built, with the schedule around the optimizer", async () => {
     const specs = candidatesOf(
       { optimizer: "lion", rates: [1e-4, 1e-2], regularizers: ["sam"], schedules: SCHEDULES },

@@ -1,8 +1,10 @@
-/** What settings of a hand-designed optimizer are chosen from. */
+/** What settings of an optimizer are chosen from. */
 export interface SearchSpace {
-  /** Its name; `lr` is what is searched. */
+  /** Its name; for a learned one `scale`, which goes around it. */
   readonly optimizer: string;
-  /** Learning rates: the ends of a logarithmic grid. */
+  /** What is searched: its learning rate by default. */
+  readonly setting?: "lr" | "by";
+  /** Values of it: the ends of a logarithmic grid. */
   readonly rates: readonly [low: number, high: number];
   /** Specs of the regularizer, all tried with every learning rate; `none` for none. */
   readonly regularizers?: readonly [string, ...string[]];
@@ -19,19 +21,24 @@ export const SCHEDULES: readonly string[] = ["", "cosine:warmup=0.05"];
  * schedules, the first of them get one learning rate more.
  */
 export function candidatesOf(
-  { optimizer, rates, regularizers = ["none"], schedules = [""] }: SearchSpace,
+  { optimizer, setting = "lr", rates, regularizers = ["none"], schedules = [""] }: SearchSpace,
   budget: number,
-): string[] {
+): [string, ...string[]] {
   const count = Math.floor(budget / regularizers.length);
-  return schedules.flatMap((schedule, i) => {
+  const specs = schedules.flatMap((schedule, i) => {
     const share = Math.floor(count / schedules.length) + (i < count % schedules.length ? 1 : 0);
-    return logGrid(rates, share).flatMap((lr) =>
+    return logGrid(rates, share).flatMap((rate) =>
       regularizers.map((regularizer) => {
-        const parts = [`${optimizer}:lr=${lr}`, schedule, regularizer === "none" ? "" : regularizer];
+        const parts = [
+          `${optimizer}:${setting}=${rate}`,
+          schedule,
+          regularizer === "none" ? "" : regularizer,
+        ];
         return parts.filter((part) => part !== "").join("+");
       }),
     );
   });
+  return specs as [string, ...string[]];
 }
 
 /** Numbers evenly spaced in their logarithm, to two digits; the middle where there is only one. */

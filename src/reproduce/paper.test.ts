@@ -5,7 +5,6 @@ import { resolveMetaConfig } from "../meta/config.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { TASK_NAMES } from "../tasks/load.ts";
 import { BUDGETS, baselineOf, paperPlan } from "./paper.ts";
-import { quickPlan } from "./quick.ts";
 
 describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
   const plan = paperPlan(budget);
@@ -133,13 +132,5 @@ describe("baselineOf", () => {
       "adam:lr=0.0003+gam-fd:rho=0.2",
       "adam:lr=0.1+gam-fd:rho=0.2",
     ]);
-  });
-});
-
-describe("quickPlan", () => {
-  it("tunes and searches nothing: every baseline has one setting", () => {
-    const { search, baselines } = quickPlan();
-    expect(search).toEqual([]);
-    expect(baselines.every(({ candidates }) => candidates.length === 1)).toBe(true);
   });
 });

@@ -302,5 +302,5 @@ export function baselineOf(
   const [first = "none", ...others] = count % 3 === 0 ? specs : specs.slice(1, 2);
   const space = { optimizer, rates: RATES[optimizer]!, regularizers: [first, ...others] as const };
   const candidates = candidatesOf({ ...space, ...(schedules && { schedules }) }, count);
-  return { method: { optimizer, regularizer }, candidates: candidates as [string, ...string[]] };
+  return { method: { optimizer, regularizer }, candidates };
 }

@@ -61,7 +61,7 @@ export interface Plan {
   readonly searched: readonly string[];
   /**
    * What goes around learned optimizers, each a candidate of the tuning stage as the baselines' settings are, such as
-   * `scale:factor=0.3+cosine`; by default nothing.
+   * `scale:by=0.3+cosine`; by default nothing.
    */
   readonly around?: readonly [string, ...string[]];
   readonly baselines: readonly PlannedOptimizer[];

@@ -108,9 +108,9 @@ describe("learnedOf", () => {
   const own = [{ method: learned[0]!.method, spec: "learned:x" }];
 
   it("gives learned optimizers what is around them to choose from, as baselines their settings", () => {
-    const around = ["scale:factor=0.3+cosine", "cosine"] as const;
+    const around = ["scale:by=0.3+cosine", "cosine"] as const;
     const [tuned] = learnedOf({ around }, own);
-    expect(tuned!.candidates).toEqual(["learned:x+scale:factor=0.3+cosine", "learned:x+cosine"]);
+    expect(tuned!.candidates).toEqual(["learned:x+scale:by=0.3+cosine", "learned:x+cosine"]);
     const chosen = tuning[0]!.chosen.map(({ steps }) => ({ steps, spec: tuned!.candidates[1]! }));
     const record = { ...tuning[0]!, method: tuned!.method, chosen };
     const jobs = evaluationJobs({ ...plan, tasks: ["mnist/mlp"] }, [tuned!], [record]);
