@@ -156,6 +156,7 @@ const quick = buildCommand({
 });
 
 interface PaperFlags extends ReproduceFlags {
+  readonly learnedFamily: LearnedFamily;
   readonly budget: Budget;
   readonly source?: string[];
   readonly task?: string[];
@@ -181,6 +182,10 @@ const paper = buildCommand({
   parameters: {
     flags: {
       ...flags,
+      learnedFamily: learnedFamily(
+        "lstm",
+        "What is meta-trained: the paper's LSTM or RNNprop by backpropagation, celo2-base by evolution strategies on 8×8 images",
+      ),
       budget: {
         kind: "enum",
         values: ["tiny", "hour", "day", "full"],
@@ -231,6 +236,7 @@ const paper = buildCommand({
     const { refuseUnknownTask } = await import("../tasks/load.ts");
     for (const name of [...(given.source ?? []), ...(given.task ?? [])]) refuseUnknownTask(name);
     const {
+      learnedFamily: family,
       budget,
       source,
       task,
@@ -245,6 +251,7 @@ const paper = buildCommand({
       ...common
     } = given;
     const plan = paperPlan(budget, {
+      family,
       ...(source && { sources: source }),
       ...(task && { tasks: task }),
       ...(steps && { steps }),

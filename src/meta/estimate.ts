@@ -13,6 +13,14 @@ const MEASURE_SECONDS = 1;
 /** Steps of a meta-validation that are measured; longer ones take as much longer. */
 const VALIDATION_STEPS = 100;
 
+/** Seconds that the parts of a meta-training run take on one thread. */
+export interface MetaTrainingRates {
+  /** A gradient estimate of one instance. */
+  readonly estimate: number;
+  /** One meta-validation of one task. */
+  readonly validation: number;
+}
+
 /**
  * Seconds that a meta-training run will take here, from its first estimates and one meta-validation: the time of one on
  * this thread, times their number, over the threads that share them. A curriculum may stop before.
@@ -21,9 +29,27 @@ export async function estimateSeconds(
   config: MetaConfig,
   { threads = 1, ...store }: StoreOptions & { threads?: number } = {},
 ): Promise<number> {
-  const training = await buildMetaTraining(config, store);
   const { workers, inside } = divideThreads(threads, config.instances);
   kernels().useThreads(inside);
+  return metaTrainingSeconds(config, await measureMetaTraining(config, store), workers);
+}
+
+/** The same from what was measured before. */
+export function metaTrainingSeconds(
+  { outerSteps, instances, checkpointEvery, validationSeeds, tasks }: MetaConfig,
+  { estimate, validation }: MetaTrainingRates,
+  workers: number,
+): number {
+  const validations = Math.ceil(outerSteps / checkpointEvery) * validationSeeds * tasks.length;
+  return (outerSteps * instances * estimate + validations * validation) / workers;
+}
+
+/** Measures a run's parts for a second or two. */
+export async function measureMetaTraining(
+  config: MetaConfig,
+  store: StoreOptions = {},
+): Promise<MetaTrainingRates> {
+  const training = await buildMetaTraining(config, store);
   const worker = openWorker(training);
   try {
     const { metaParams, instances, schedule } = initialState(training);
@@ -45,9 +71,7 @@ export async function estimateSeconds(
     };
     const evaluation = timed(0);
     const validation = evaluation + (steps / few) * Math.max(0, timed(few) - evaluation);
-    const { outerSteps, checkpointEvery, validationSeeds, tasks } = config;
-    const validations = Math.ceil(outerSteps / checkpointEvery) * validationSeeds * tasks.length;
-    return (outerSteps * config.instances * estimate + validations * validation) / workers;
+    return { estimate, validation };
   } finally {
     worker.close();
     training.close();

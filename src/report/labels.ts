@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 // Display names: made here of identities, where something is printed, and never taken apart again.
 import { groupBy, unique } from "../evaluation/group.ts";
 import { bySource, groupOf, isPlain, methodKey } from "../evaluation/method-id.ts";
@@ -100,10 +101,17 @@ export function fullName(
   return `${own}${source === undefined ? "" : ` from ${source.join(", ")}`}${metaSeed === undefined ? "" : ` #${metaSeed}`}`;
 }
 
-/** A name as a folder or file: `lstm-sam-from-mnist-mlp-0`. */
+/** Letters of a file's name that are kept: file systems end at 255 bytes. */
+const LONGEST_SLUG = 150;
+
+/** A name as a folder or file: `lstm-sam-from-mnist-mlp-0`; the middle of a long one is its SHA-256. */
 export function slug(name: string): string {
-  return name
+  const whole = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
+  if (whole.length <= LONGEST_SLUG) return whole;
+  const hash = createHash("sha256").update(whole).digest("hex").slice(0, 12);
+  const ends = (LONGEST_SLUG - hash.length) / 2 - 1;
+  return `${whole.slice(0, ends)}-${hash}-${whole.slice(-ends)}`;
 }

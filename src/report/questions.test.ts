@@ -5,7 +5,7 @@ import { isSameMethod, methodKey } from "../evaluation/method-id.ts";
 import { formatResults, parseResults } from "../evaluation/results-file.ts";
 import { dataNotes } from "./datasets.ts";
 import { heatMap } from "./heatmap.ts";
-import { labelsOf, shortNote } from "./labels.ts";
+import { labelsOf, shortNote, slug } from "./labels.ts";
 import { renderReport } from "./page.ts";
 import { methodsIn, seriesOf, withFewOptimizers } from "./series.ts";
 
@@ -241,5 +241,17 @@ describe("heatMap", () => {
   it("does not let one runaway cell bleach all the others", () => {
     const styles = map([...Array(19).fill(-0.1), -100], "lower");
     expect(styles[0]).toContain("42%");
+  });
+});
+
+describe("slug", () => {
+  it("is a file's name however long the method's is, another one for another method", () => {
+    const long = (end: string) =>
+      `Celo2-base from ${"mnist@8/mlp-relu:hidden=32,batch=64+reparam:low=0.001, ".repeat(9)}${end}`;
+    expect(slug("LSTM + SAM from mnist/mlp #0")).toBe("lstm-sam-from-mnist-mlp-0");
+    expect(slug(long("#1")).length).toBeLessThanOrEqual(150);
+    const middle = slug(long("").replace("mnist", "cifar"));
+    expect(new Set([slug(long("#1")), slug(long("#2")), slug(long("")), middle]).size).toBe(4);
+    expect(slug(long("#1"))).toMatch(/^celo2-base-from-mnist-.*-1$/);
   });
 });

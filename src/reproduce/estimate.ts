@@ -6,15 +6,12 @@ import { tuningJobs } from "../evaluation/tuning.ts";
 import { openArena } from "../kernels/module.ts";
 import { loadArchitecture } from "../learned/load.ts";
 import { type LearnedOptimizer, optimizerOf } from "../learned/types.ts";
-import { buildMetaTraining } from "../meta/build.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
-import { windowOf } from "../meta/estimators/registry.ts";
-import { initialState } from "../meta/outer-loop.ts";
-import { buildSchedule } from "../meta/schedules/registry.ts";
-import { openExecutor } from "../meta/threads.ts";
+import { type MetaTrainingRates, measureMetaTraining, metaTrainingSeconds } from "../meta/estimate.ts";
 import { key } from "../random/key.ts";
 import { countGradients } from "../regularizers/count.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
+import { parseSpec } from "../spec.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Task } from "../tasks/types.ts";
 import { evaluationJobs, learnedOf } from "./evaluate.ts";
@@ -36,8 +33,8 @@ export interface TaskRates {
 /** Everything a stage's time is computed from. */
 export interface Rates {
   readonly tasks: Readonly<Record<string, TaskRates>>;
-  /** Seconds of a plain window on one core, by the meta-training tasks joined by commas. */
-  readonly windows: Readonly<Record<string, number>>;
+  /** What meta-training takes, by `metaKey`. */
+  readonly metaTraining: Readonly<Record<string, MetaTrainingRates>>;
   /** Gradients a step costs, by regularizer. */
   readonly gradients: Readonly<Record<string, number>>;
 }
@@ -53,11 +50,11 @@ export async function calibrate(
   plan: Plan,
   { onTask, ...store }: StoreOptions & { readonly onTask?: (task: string) => void } = {},
 ): Promise<Rates> {
-  const configs = [...plan.search, ...plan.metaRuns].map(({ config }) => resolveMetaConfig(config));
+  const configs = plannedConfigs(plan);
   const learned = configs[0] ?? (plan.adopted[0] === undefined ? undefined : configOf(plan.adopted[0]));
   const tasks: Record<string, TaskRates> = {};
   const gradients: Record<string, number> = {};
-  for (const name of new Set([...plan.tasks, ...configs.flatMap((config) => config.tasks)])) {
+  for (const name of plan.tasks) {
     onTask?.(name);
     const task = await loadTask(name, store);
     try {
@@ -67,21 +64,19 @@ export async function calibrate(
       task.close?.();
     }
   }
-  const windows: Record<string, number> = {};
+  const metaTraining: Record<string, MetaTrainingRates> = {};
   for (const config of configs) {
-    const id = config.tasks.join(", ");
-    if (windows[id] !== undefined) continue;
-    onTask?.(`meta-training on ${id}`);
-    windows[id] = await windowSeconds({ ...config, regularizer: "none", instances: 1 }, store);
+    const id = metaKey(config);
+    if (metaTraining[id] !== undefined) continue;
+    onTask?.(`meta-training with ${id}`);
+    metaTraining[id] = await measureMetaTraining(config, store);
   }
-  return { tasks, windows, gradients };
+  return { tasks, metaTraining, gradients };
 }
 
 /** What each stage should take with so many threads. Pure: the same rates always give the same table. */
 export function estimateStages(plan: Plan, rates: Rates, threads: number): StageEstimate[] {
-  const search = plan.search.flatMap(({ candidates, config }) =>
-    candidates.map((regularizer) => resolveMetaConfig({ ...config, regularizer })),
-  );
+  const search = searchedConfigs(plan);
   const metaRuns = plan.metaRuns.map(({ config }) => resolveMetaConfig(config));
   const learned = learnedOf(
     plan,
@@ -115,21 +110,26 @@ export function estimateStages(plan: Plan, rates: Rates, threads: number): Stage
 }
 
 function metaRunSeconds(config: MetaConfig, rates: Rates, threads: number): number {
-  const { tasks, outerSteps, instances, checkpointEvery, validationSeeds, estimator } = config;
-  const horizon = buildSchedule(config.schedule).longest;
-  const truncation = windowOf(estimator) ?? horizon;
-  const own = tasks.map((task) => rates.tasks[task]!);
-  const gradient = own.reduce((total, task) => total + task.gradient, 0) / own.length;
-  const extra = (rates.gradients[config.regularizer] ?? 1) - 1;
-  const window = rates.windows[tasks.join(", ")]! + extra * truncation * gradient;
-  const validation = own.reduce(
-    (total, task) => total + horizon * (task.gradient + task.learnedStep) + task.validation,
-    0,
+  return metaTrainingSeconds(
+    config,
+    rates.metaTraining[metaKey(config)]!,
+    Math.min(threads, config.instances),
   );
-  const validations = Math.ceil(outerSteps / checkpointEvery) * validationSeeds * validation;
-  return (
-    (outerSteps * instances * window) / Math.min(threads, instances) +
-    validations / Math.min(threads, validationSeeds)
+}
+
+/** What the time of an estimate depends on in an experiment: tasks, and the name of the regularizer. */
+export function metaKey({ tasks, regularizer }: Pick<MetaConfig, "tasks" | "regularizer">): string {
+  return `${parseSpec(regularizer).name} on ${tasks.join(", ")}`;
+}
+
+/** Configurations of every meta-training run, those of the search among them. */
+function plannedConfigs(plan: Plan): MetaConfig[] {
+  return [...plan.metaRuns.map(({ config }) => resolveMetaConfig(config)), ...searchedConfigs(plan)];
+}
+
+function searchedConfigs({ search }: Plan): MetaConfig[] {
+  return search.flatMap(({ candidates, config }) =>
+    candidates.map((regularizer) => resolveMetaConfig({ ...config, regularizer })),
   );
 }
 
@@ -202,21 +202,6 @@ function ratesOf(task: Task, learned: LearnedOptimizer): TaskRates {
     };
   } finally {
     arena.close();
-  }
-}
-
-async function windowSeconds(config: MetaConfig, store: StoreOptions): Promise<number> {
-  const training = await buildMetaTraining(config, store);
-  const executor = await openExecutor(training, { ...store, threads: 1 });
-  try {
-    const { metaParams, instances, schedule } = initialState(training);
-    await executor.estimates(metaParams, instances, schedule);
-    const started = performance.now();
-    await executor.estimates(metaParams, instances, schedule);
-    return (performance.now() - started) / 1000;
-  } finally {
-    await executor.close();
-    training.close();
   }
 }
 

@@ -4,6 +4,7 @@ import { loadMethod } from "../evaluation/optimizers.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { TASK_NAMES } from "../tasks/load.ts";
+import { familyPlan } from "./families.ts";
 import { BUDGETS, baselineOf, paperPlan } from "./paper.ts";
 
 describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
@@ -93,6 +94,37 @@ describe("baselines by name", () => {
     expect(() => paperPlan("day", { baselines: ["adam+sam"] })).toThrow(
       "none of the baselines adam+sam is without",
     );
+  });
+});
+
+describe.each(BUDGETS)("other learned optimizers on the budget %s", (budget) => {
+  it("take the paper's place with everything else as it is", () => {
+    const { metaRuns, search, ...lstm } = paperPlan(budget);
+    const { metaRuns: own, search: _, ...rnnprop } = paperPlan(budget, { family: "rnnprop" });
+    expect(rnnprop).toEqual(lstm);
+    expect(own.map(({ config }) => ({ ...config, learned: "lstm" }))).toEqual(
+      metaRuns.map(({ config }) => ({ ...config, learned: "lstm" })),
+    );
+    expect(own.every(({ folder }) => folder.startsWith("meta/rnnprop-"))).toBe(true);
+  });
+
+  it("are meta-trained by PES on 8×8 images, and tuned among as many settings as the baselines", async () => {
+    const plan = paperPlan(budget, { family: "celo2", schedules: true });
+    expect(new Set(plan.metaRuns.map(({ folder }) => folder)).size).toBe(plan.metaRuns.length);
+    for (const { config } of [...plan.metaRuns, ...plan.search]) {
+      const { estimator, tasks } = resolveMetaConfig(config);
+      expect(estimator).toMatch(/^pes:/);
+      for (const task of tasks) expect(task).toMatch(/@8\/mlp-relu/);
+    }
+    expect(plan.around).toHaveLength(plan.baselines[0]!.candidates.length);
+    expect(new Set(plan.around).size).toBe(plan.around!.length);
+    for (const part of plan.around!) await loadMethod(`sgd+${part}`);
+  });
+
+  it("are meta-trained on tasks of your choice", () => {
+    const { metaRuns } = paperPlan(budget, { family: "celo2", sources: ["mnist@8/mlp"] });
+    expect(metaRuns.every(({ config }) => config.tasks!.join() === "mnist@8/mlp")).toBe(true);
+    expect(familyPlan("lstm", budget, { count: 3 }).sources).toBeUndefined();
   });
 });
 

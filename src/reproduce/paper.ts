@@ -2,10 +2,11 @@ import { LowlandError } from "../errors.ts";
 import { candidatesOf, SCHEDULES } from "../evaluation/candidates.ts";
 import { isPlain, methodOf } from "../evaluation/method-id.ts";
 import type { MethodId } from "../evaluation/results.ts";
-import { type MetaConfigInput, resolveMetaConfig } from "../meta/config.ts";
+import { type MetaConfigInput, resolveMetaConfig, withOverrides } from "../meta/config.ts";
 import { makeRegularizer } from "../regularizers/registry.ts";
 import { fullName, slug } from "../report/labels.ts";
 import { unknown } from "../spec.ts";
+import { familyPlan, type LearnedFamily } from "./families.ts";
 import type { Plan, PlannedOptimizer, PlannedSearch, PlannedSharpness } from "./plan.ts";
 
 /** How much of the paper's experiment is run. */
@@ -26,19 +27,23 @@ export interface PaperOptions {
   readonly baselines?: readonly string[];
   /** Whether their learning rates are also tried under a cosine with warm-up, within the same number of settings. */
   readonly schedules?: boolean;
+  /** What is meta-trained: the paper's LSTM by default. */
+  readonly family?: LearnedFamily;
   /** What meta-training does otherwise than the budget says: architecture, outer steps. */
-  readonly meta?: Partial<Preset["meta"]>;
+  readonly meta?: Meta;
   /** Run directories to adopt; nothing is then meta-trained. */
   readonly learned?: readonly string[];
   /** Run directories of a search over settings, to be recorded; nothing is then searched. */
   readonly searched?: readonly string[];
 }
 
+type Meta = Omit<MetaConfigInput, "tasks" | "regularizer" | "seed">;
+
 /** The numbers a budget stands for. */
 interface Preset {
   readonly sources: readonly string[];
   readonly metaSeeds: number;
-  readonly meta: Omit<MetaConfigInput, "tasks" | "regularizer" | "seed">;
+  readonly meta: Meta;
   /** Outer steps of the search's runs; no search if absent. */
   readonly searchSteps?: number;
   readonly tasks: readonly string[];
@@ -58,7 +63,7 @@ const NINE_TASKS = DATASETS.flatMap((dataset) =>
 const RADII = [0.001, 0.005, 0.05, 0.1];
 const CONVOLUTIONAL = ["cnn", "cnn-bn"];
 /** The learning rate falls to almost nothing: every meta-validation then counts towards the same end. */
-const LONG: Preset["meta"] = { outerDecay: 0.03, checkpointEvery: 100 };
+const LONG: Meta = { outerDecay: 0.03, checkpointEvery: 100 };
 
 const ADAM: MethodId = { optimizer: "adam", regularizer: "none" };
 const ADAM_SAM: MethodId = { optimizer: "adam", regularizer: "sam" };
@@ -200,22 +205,23 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
     searched = [],
     tasks = preset.tasks,
     steps = preset.steps,
-    sources = preset.sources,
+    family = "lstm",
   } = options;
-  const meta = { ...preset.meta, ...options.meta };
+  const schedules = options.schedules ? SCHEDULES : undefined;
+  const own = familyPlan(family, budget, { count: preset.candidates, schedules });
+  const single = (options.sources ?? preset.sources).map((source) => [source]);
+  const sources = options.sources === undefined ? (own.sources ?? single) : single;
+  const meta = { ...withOverrides(preset.meta, own.meta), ...options.meta };
   const trains = learned.length === 0;
   return {
     kind: "reproduce-paper",
     title: "Can an optimizer learn to regularize? The paper’s experiment",
-    search: trains && searched.length === 0 ? searchOf(preset, sources[0]!) : [],
+    search: trains && searched.length === 0 ? searchOf(preset, meta, sources[0]!) : [],
     metaRuns: trains ? metaRunsOf(preset, sources, meta) : [],
     adopted: learned,
     searched,
-    baselines: baselinesNamed(
-      options.baselines,
-      preset.candidates,
-      options.schedules ? SCHEDULES : undefined,
-    ),
+    ...(own.around && { around: own.around }),
+    baselines: baselinesNamed(options.baselines, preset.candidates, schedules),
     // far from the seeds of the final runs
     tuning: { seeds: Array.from({ length: preset.tuningSeeds }, (_, i) => 1000 + i) },
     tasks,
@@ -225,24 +231,24 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
   };
 }
 
-function searchOf({ searchSteps, meta }: Preset, source: string): PlannedSearch[] {
+function searchOf({ searchSteps }: Preset, meta: Meta, source: readonly string[]): PlannedSearch[] {
   if (searchSteps === undefined) return [];
   return Object.entries(SEARCHED).map(([regularizer, candidates]) => ({
     regularizer,
     candidates: searchSteps < 10 ? candidates.slice(0, 2) : candidates,
-    config: { ...meta, tasks: [source], outerSteps: searchSteps, seed: 1000 },
+    config: { ...meta, tasks: source, outerSteps: searchSteps, seed: 1000 },
   }));
 }
 
 function metaRunsOf(
   { metaSeeds }: Preset,
-  sources: readonly string[],
-  meta: Preset["meta"],
+  sources: readonly (readonly string[])[],
+  meta: Meta,
 ): Plan["metaRuns"] {
   return sources.flatMap((source) =>
     Array.from({ length: metaSeeds }, (_, seed) =>
       REGULARIZERS.map((regularizer) => {
-        const config = { ...meta, tasks: [source], regularizer, seed };
+        const config = { ...meta, tasks: source, regularizer, seed };
         const { metaSeed: _, ...group } = methodOf(resolveMetaConfig(config));
         const name = fullName(metaSeeds === 1 ? group : { ...group, metaSeed: seed });
         return { folder: `meta/${slug(name)}`, config };

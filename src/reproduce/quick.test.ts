@@ -58,6 +58,11 @@ describe("quickPlan", () => {
       ...plan,
       tasks: ["synthetic-digits/mlp"],
       steps: [5],
+      around: ["scale:by=0.5+cosine", "scale:by=2+cosine"] as const,
+      baselines: plan.baselines
+        .slice(0, 1)
+        .map((own) => ({ ...own, candidates: [own.candidates[0]] as const })),
+      comparisons: plan.comparisons!.slice(0, 1),
       sharpness: { ...plan.sharpness, examples: 50 },
     };
     const results = await reproduce(directory, small, {
@@ -66,7 +71,7 @@ describe("quickPlan", () => {
       provenance: { command: "c", version: "v", kernelVariant: "portable", node: "n", platform: "p" },
     });
     const learned = results.tuning!.filter(({ method }) => !isHandDesigned(method));
-    expect(learned.map(({ candidates }) => candidates.length)).toEqual([5, 5]);
+    expect(learned.map(({ candidates }) => candidates.length)).toEqual([2, 2]);
     for (const { chosen, method } of learned) {
       const run = results.evaluations.find((other) => other.method.regularizer === method.regularizer);
       expect(run!.method.optimizer).toBe("celo2-base");

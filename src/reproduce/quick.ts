@@ -3,7 +3,7 @@ import { groupOf, methodOf } from "../evaluation/method-id.ts";
 import type { MethodId } from "../evaluation/results.ts";
 import { type MetaConfigInput, resolveMetaConfig } from "../meta/config.ts";
 import { parseSpec } from "../spec.ts";
-import type { LearnedFamily } from "./families.ts";
+import { CELO2_META, CELO2_SCALES, type LearnedFamily, smallTasks } from "./families.ts";
 import type { Plan, PlannedOptimizer } from "./plan.ts";
 
 /** What can be set of the quick experiment. */
@@ -33,24 +33,17 @@ const CANDIDATES = 5;
  */
 const tensorwise: Kind = {
   meta: {
-    tasks: ["synthetic-digits", "synthetic-textures"].map((name) => `${name}@8/mlp-relu:hidden=32,batch=64`),
-    // ten times the default, at which 500 steps of these networks lead nowhere
-    learned: "celo2-base:lr=0.01",
-    estimator: "pes:sigma=0.03,truncation=25",
+    ...CELO2_META,
+    tasks: smallTasks(["synthetic-digits", "synthetic-textures"]),
     schedule: "log-uniform:50,500",
-    objective: "train:over=mean,normalize=clip",
-    instances: 16,
-    outerOptimizer: "adam",
-    outerLearningRate: 5e-3,
-    outerDecay: 0.1,
     outerSteps: 400,
     checkpointEvery: 100,
     validationSeeds: 2,
   },
-  regularizer: "sam:rho=0.2",
+  regularizer: "sam:rho=0.1",
   optimizer: "adamw",
   around: candidatesOf(
-    { optimizer: "scale", setting: "by", rates: [0.1, 3], schedules: ["cosine"] },
+    { optimizer: "scale", setting: "by", rates: CELO2_SCALES, schedules: ["cosine"] },
     CANDIDATES,
   ),
   baselines: [adamw("none"), adamw("sam:rho=0.05")],

@@ -222,7 +222,7 @@ describe("estimateStages", () => {
   const task = { gradient: 0.001, learnedStep: 0.01, validation: 0.1, thousand: 0.02 };
   const rates: Rates = {
     tasks: { "mnist/mlp": task, "mnist/cnn": task },
-    windows: { "mnist/mlp": 0.5 },
+    metaTraining: { "sam on mnist/mlp": { estimate: 0.5, validation: 1.2 } },
     gradients: { none: 1, sam: 2, "sam:rho=0.1": 2 },
   };
   const run = {
@@ -236,11 +236,11 @@ describe("estimateStages", () => {
     },
   };
 
-  it("adds up windows, the regularizer's gradients and meta-validations", () => {
+  it("adds up estimates and meta-validations", () => {
     const [stage] = estimateStages({ ...plan, metaRuns: [run], baselines: [] }, rates, 1);
-    // 2 instances, 20 points a window with one more gradient each; 2 × 2 validations of 100 steps
+    // 100 estimates of each of 2 instances; 2 meta-validations from 2 seeds
     expect(stage!.stage).toBe("meta-train");
-    expect(stage!.seconds).toBeCloseTo(100 * 2 * (0.5 + 20 * 0.001) + 4 * (100 * 0.011 + 0.1), 9);
+    expect(stage!.seconds).toBeCloseTo(100 * 2 * 0.5 + 4 * 1.2, 9);
   });
 
   it("divides what threads can share, and leaves out stages without work", () => {
