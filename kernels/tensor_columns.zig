@@ -83,6 +83,7 @@ pub fn Coordinates(comptime arch: Architecture, comptime vector: bool) type {
             if (!arch.second) return out;
             at = 2 + M;
             const r = self.state[M];
+            // computed in both passes: to keep it took as long
             const q = rsqrt(r + all(arch.epsSecond)) * mask;
             out[at] = r;
             inline for (0..M) |k| out[at + 1 + k] = self.state[k] * q;

@@ -24,7 +24,7 @@ export interface TensorPlanOptions {
   readonly factored: boolean;
 }
 
-/** Names of the words of a record, in the order of `Tensor` in kernels/tensor_step.zig. */
+/** Names of the words of a record, in the order of `Tensor` in kernels/tensor_plan.zig. */
 const FIELDS = [
   ...["vector", "adam", "groups", "runs", "lines", "length", "stride"],
   ...["blocks", "lineFactors", "lineFactorsPadded", "laneFactors", "laneFactorsPadded", "lanesAreRows"],
@@ -53,6 +53,11 @@ interface Lines {
   readonly laneFactorOf: readonly number[];
   readonly matrix: readonly [m: number, n: number, rowStride: number, columnStride: number];
 }
+
+// as in kernels/parallel.zig and kernels/tensor_plan.zig
+const TASKS = 16;
+const PIECE = 1024;
+const PIECE_SUMS = 64;
 
 const padded = (size: number): number => Math.ceil(size / 16) * 16;
 
@@ -92,9 +97,14 @@ export function tensorPlan({ slots }: Layout, options: TensorPlanOptions): Tenso
     };
     records.push(...FIELDS.map((field) => values[field]));
     stateSize += adam ? 2 * size : (vector ? rows.vector : rows.matrix) * size + 3 * (lineSize + laneSize);
-    const shared = factored ? hidden * padded(lines.length) : 0;
+    const shared = factored ? TASKS * hidden * padded(lines.length) : 0;
+    const pieceLines = Math.max(1, Math.floor(PIECE / padded(lines.length)));
+    const pieces = Math.ceil((lines.runs * lines.lines) / pieceLines);
     const orthogonal = options.groups === "matrix" ? 2 * m * padded(n) + 2 * m * m : 0;
-    workSize = Math.max(workSize, 3 * size + 6 * (lineSize + laneSize) + shared + orthogonal);
+    workSize = Math.max(
+      workSize,
+      PIECE_SUMS * pieces + 3 * size + 6 * (lineSize + laneSize) + shared + orthogonal,
+    );
   }
   const count = records.length / FIELDS.length;
   const words = new Uint32Array(tablesAt + tables.length);
