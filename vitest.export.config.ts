@@ -7,7 +7,7 @@ const config: ViteUserConfig = defineConfig({
     setupFiles: ["src/kernels/node.ts"],
     pool: "forks",
     testTimeout: 120_000,
-    hookTimeout: 600_000,
+    hookTimeout: 900_000,
   },
 });
 
