@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { buildCommand, type Command } from "@stricli/core";
 import { LowlandError } from "../errors.ts";
+import type { PublishedTensor } from "../learned/published.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { jsonFlag, optional, toggle } from "./flags.ts";
 
@@ -16,7 +17,7 @@ export const importWeights: Command<CliContext> = buildCommand({
   docs: {
     brief: "Read published weights of a learned optimizer",
     fullDescription:
-      "Celo, Celo2, adafac-mlp, mlp, L2O-DM and RNNprop as their authors publish them, known by the names and shapes of their tensors. Takes .safetensors files; never a pickle, which may run code.",
+      "Celo, Celo2, adafac-mlp, mlp, L2O-DM and RNNprop as their authors publish them, known by the names and shapes of their tensors. Takes .safetensors files, and what flax.serialization wrote (msgpack, such as Celo's theta.state); never a pickle, which may run code.",
   },
   parameters: {
     flags: {
@@ -31,7 +32,7 @@ export const importWeights: Command<CliContext> = buildCommand({
     },
     positional: {
       kind: "tuple",
-      parameters: [{ parse: String, brief: "A .safetensors file", placeholder: "file" }],
+      parameters: [{ parse: String, brief: "A .safetensors file, or one of flax", placeholder: "file" }],
     },
   },
   async func(
@@ -39,6 +40,7 @@ export const importWeights: Command<CliContext> = buildCommand({
     { out, learned: given, force, json }: ImportFlags,
     path: string,
   ): Promise<void> {
+    const { decodeFlax } = await import("../learned/flax.ts");
     const { importPublished } = await import("../learned/published.ts");
     const { encodeWeights } = await import("../learned/weights.ts");
     const { readBytes, writeFileAtomic } = await import("../runs/files.ts");
@@ -50,11 +52,15 @@ export const importWeights: Command<CliContext> = buildCommand({
       );
     }
     const bytes = readBytes(path);
-    const file = decodeSafetensors(bytes, { source: path });
-    if (file.metadata.format?.startsWith("lowland-")) {
-      throw new LowlandError("E_CHECKPOINT", `${path} is of Lowland already; use it as learned:${path}`);
-    }
-    const { spec, learned, metaParams, unused } = importPublished(file.tensors, {
+    let tensors: ReadonlyMap<string, PublishedTensor>;
+    if (path.endsWith(".safetensors")) {
+      const file = decodeSafetensors(bytes, { source: path });
+      if (file.metadata.format?.startsWith("lowland-")) {
+        throw new LowlandError("E_CHECKPOINT", `${path} is of Lowland already; use it as learned:${path}`);
+      }
+      tensors = file.tensors;
+    } else tensors = decodeFlax(bytes, path);
+    const { spec, learned, metaParams, unused } = importPublished(tensors, {
       ...(given !== undefined && { spec: given }),
     });
     writeFileAtomic(out, encodeWeights(spec, learned.layout, metaParams, { importedFrom: basename(path) }));
