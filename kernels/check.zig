@@ -11,6 +11,8 @@ const lstm = @import("lstm.zig");
 const optimizers = @import("optimizers.zig");
 const pooling = @import("pooling.zig");
 const softmax = @import("softmax.zig");
+const plans = @import("tensor_plan.zig");
+const tensors = @import("tensors.zig");
 const vector = @import("vector.zig");
 
 comptime {
@@ -186,6 +188,71 @@ fn rnnpropWindow() void {
     window("rnnprop", .{ 0.1, 0.95, 0.05, 0.95, 0.05, 1.2, 1.2, 1e-8 });
 }
 
+/// Three steps of every per-tensor learned optimizer on a matrix of 7 × 37 and a vector of 21.
+fn tensorSteps() void {
+    const lines = 7;
+    const length = 37;
+    const padded = 48;
+    const size = lines * length + 21;
+    const tables = 1 + 2 * plans.words;
+    const plan: [*]u32 = @ptrCast(zeros(tables + 3 * lines + 3));
+    plan[0] = 2;
+    const own: [*]plans.Tensor = @ptrCast(plan + 1);
+    own[0] = .{
+        .vector = 0,
+        .adam = 0,
+        .groups = 1,
+        .runs = 1,
+        .lines = lines,
+        .length = length,
+        .stride = 1,
+        .blocks = 1,
+        .lineFactors = lines,
+        .lineFactorsPadded = 16,
+        .laneFactors = length,
+        .laneFactorsPadded = padded,
+        .lanesAreRows = 0,
+        .state = 0,
+        .starts = tables,
+        .lineFactorOf = tables + lines,
+        .laneFactorOf = tables + 2 * lines,
+        .m = lines,
+        .n = length,
+        .rowStride = padded,
+        .columnStride = 1,
+    };
+    for (0..lines) |l| {
+        plan[tables + l] = @intCast(l * length);
+        plan[tables + lines + l] = @intCast(l);
+    }
+    own[1] = own[0];
+    own[1].vector = 1;
+    own[1].lines = 1;
+    own[1].length = 21;
+    own[1].state = 6 * lines * padded + 3 * (16 + padded + 16);
+    own[1].starts = tables + 3 * lines;
+    plan[own[1].starts] = lines * length;
+    inline for (.{ "Mlp", "Adafac", "Celo", "Celo2" }) |name| {
+        const weights = values(@field(tensors, "tensor" ++ name ++ "PackedSize")());
+        for (0..7) |k| {
+            weights[2 * k] = 0.9;
+            weights[2 * k + 1] = 0.1;
+        }
+        const cells = zeros(own[1].state + 7 * 32);
+        const w = values(size);
+        const g = values(size);
+        // parts of it have the shape of the target's tiles
+        const work = zeros(tensors.tensorWork() + 20_000);
+        for (0..3) |t| {
+            const settings = [4]f32{ 0.01, 0.1, @floatFromInt(t), 1 };
+            const u: ?[*]f32 = if (t == 1) values(size) else null;
+            @field(tensors, "tensor" ++ name ++ "Step")(plan, weights, &settings, w, u, g, cells, work);
+        }
+        own[1].adam = 1 - own[1].adam;
+        @memset(work[0 .. tensors.tensorWork() + 20_000], 0);
+    }
+}
+
 pub const groups = .{
     .{ "elementwise, vector", maps },
     .{ "gemm, softmax", products },
@@ -194,6 +261,7 @@ pub const groups = .{
     .{ "optimizers", steps },
     .{ "lstm", lstmWindow },
     .{ "rnnprop", rnnpropWindow },
+    .{ "per-tensor optimizers", tensorSteps },
 };
 
 /// Hashes in the order of `groups`, behind a word by which they are found in an image.
