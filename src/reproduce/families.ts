@@ -28,7 +28,7 @@ export const CELO2_META: MetaConfigInput = {
 };
 
 /** Factors of that learning rate in use: the ends of a logarithmic grid. */
-export const CELO2_SCALES: readonly [number, number] = [0.1, 3];
+export const CELO2_SCALES: readonly [number, number] = [0.05, 2];
 
 /** What the paper's experiment does otherwise for a family. */
 export interface FamilyPlan {
@@ -37,6 +37,14 @@ export interface FamilyPlan {
   readonly meta: MetaConfigInput;
   readonly around?: NonNullable<Plan["around"]>;
 }
+
+/** Datasets that celo2-base is meta-trained on, those that a budget's tasks need among them. */
+const CELO2_DATASETS: Readonly<Record<Budget, readonly string[]>> = {
+  tiny: ["synthetic-digits", "synthetic-textures"],
+  hour: ["mnist", "fashion-mnist", "synthetic-textures"],
+  day: ["mnist", "fashion-mnist", "cifar-10", "synthetic-textures"],
+  full: ["mnist", "fashion-mnist", "cifar-10", "synthetic-textures"],
+};
 
 /** Lengths of inner trainings and outer steps of celo2-base, by budget. */
 const CELO2_BUDGETS: Readonly<Record<Budget, MetaConfigInput>> = {
@@ -61,12 +69,8 @@ export function familyPlan(
   { count, schedules }: { readonly count: number; readonly schedules?: readonly string[] | undefined },
 ): FamilyPlan {
   if (family !== "celo2") return { meta: { learned: family } };
-  const datasets =
-    budget === "tiny"
-      ? ["synthetic-digits", "synthetic-textures"]
-      : ["mnist", "fashion-mnist", "cifar-10", "synthetic-textures"];
   return {
-    sources: [smallTasks(datasets)],
+    sources: [smallTasks(CELO2_DATASETS[budget])],
     meta: { ...CELO2_META, ...CELO2_BUDGETS[budget] },
     around: candidatesOf(
       { optimizer: "scale", setting: "by", rates: CELO2_SCALES, ...(schedules && { schedules }) },

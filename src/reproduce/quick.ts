@@ -38,7 +38,6 @@ const tensorwise: Kind = {
     schedule: "log-uniform:50,500",
     outerSteps: 400,
     checkpointEvery: 100,
-    validationSeeds: 2,
   },
   regularizer: "sam:rho=0.1",
   optimizer: "adamw",
@@ -115,7 +114,7 @@ export function quickPlan({ family = "celo2", seeds = 5, meta = {} }: QuickOptio
 function adamw(spec: string): PlannedOptimizer {
   const space = {
     optimizer: "adamw",
-    rates: [0.003, 0.3],
+    rates: [0.003, 0.1],
     regularizers: [spec],
     schedules: ["cosine"],
   } as const;
