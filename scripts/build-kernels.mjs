@@ -3,11 +3,10 @@
 // browsers and tests, with the TypeScript interface of the kernels; the addons go to addons/. `--check` writes nothing
 // and counts what is what the sources compile to: its last line is "N passed, N failed".
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { callsOf, interfaceOf, readKernels } from "./kernel-interface.mjs";
 import { run, zigCompiler } from "./zig.mjs";
 
-const out = resolve("build/kernels");
+const out = "build/kernels"; // relative: where the repository lies must not be in what is built
 
 /** Objects: what a kernel is compiled for, and whether a·b + c is rounded once. The name is the suffix of its symbols. */
 const OBJECTS = {
@@ -73,6 +72,7 @@ function buildAddon(zig, name) {
   const linking = name.startsWith("win32") ? [nodeLibrary(zig)] : ["-fallow-shlib-undefined"];
   // the pool's threads outlive the environment that loaded the addon
   if (name.startsWith("linux")) linking.push("-z", "nodelete");
+  if (name.startsWith("darwin")) linking.push("-install_name", "lowland.node");
   run(zig, [
     ...["build-lib", "-dynamic", ...target, `-mcpu=${cpu}`, ...OPTIMIZE, ...linking, ...files],
     ...["--name", "lowland", "--dep", "config", "-Mroot=kernels/addon.zig"],
