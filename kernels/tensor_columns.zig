@@ -58,10 +58,10 @@ pub fn Coordinates(comptime arch: Architecture, comptime vector: bool) type {
 
         /// Moves the moments on. `decays`: β and 1−β of the momenta, the second moment and the factored ones.
         pub inline fn advance(self: *@This(), decays: [*]const f32) void {
-            inline for (0..arch.momenta) |k| self.mix(k, decays + 2 * k, self.g);
+            inline for (0..arch.momenta) |k| self.mixSettled(k, decays + 2 * k, self.g);
             if (!arch.second) return;
             const square = self.g * self.g;
-            self.mix(arch.momenta, decays + 2 * arch.momenta, square);
+            self.mixSettled(arch.momenta, decays + 2 * arch.momenta, square);
             if (vector) inline for (0..3) |k| {
                 self.mix(arch.momenta + 1 + k, decays + 2 * (arch.momenta + 1 + k), square + all(1e-30));
             };
@@ -69,6 +69,11 @@ pub fn Coordinates(comptime arch: Architecture, comptime vector: bool) type {
 
         inline fn mix(self: *@This(), comptime k: usize, decay: [*]const f32, by: F) void {
             self.state[k] = simd.madd(all(decay[0]), self.state[k], all(decay[1]) * by);
+        }
+
+        inline fn mixSettled(self: *@This(), comptime k: usize, decay: [*]const f32, by: F) void {
+            self.mix(k, decay, by);
+            self.state[k] = settled(self.state[k]);
         }
 
         /// The inputs, in the order of the packed weights. `mask`: 1, or 0 in lanes behind the end of a line, where all
@@ -104,7 +109,7 @@ pub fn Coordinates(comptime arch: Architecture, comptime vector: bool) type {
                 inline for (0..3) |k| out[at + k] = self.state[k] * factors[k];
             } else if (arch.vectors != .none) inline for (0..3) |k| {
                 const v = self.state[M + 1 + k];
-                out[at + k] = v;
+                out[at + k] = settled(v);
                 out[at + 3 + k] = rsqrt(v + all(1e-8)) * mask;
                 out[at + 6 + k] = self.state[k] * rsqrt(if (arch.vectors == .bounded) v + all(1e-6) else v);
             };
@@ -115,4 +120,10 @@ pub fn Coordinates(comptime arch: Architecture, comptime vector: bool) type {
 
 pub inline fn clip(x: F, comptime limit: f32) F {
     return simd.atLeast(simd.atMost(x, limit), -limit);
+}
+
+/// x, or 0 below 1e-17, which no input feels: the moments of a unit that has died would fall among the subnormal numbers,
+/// which are a hundred times slower, and stay there. A NaN passes through.
+pub inline fn settled(x: F) F {
+    return @select(f32, @abs(x) < all(1e-17), all(0), x);
 }

@@ -97,7 +97,7 @@ pub fn Pass(comptime arch: cols.Architecture, comptime vector: bool) type {
                 for (0..self.tiles) |tile| {
                     const at = from + 16 * tile * t.stride;
                     const raw = self.read(self.step.g, at, tile);
-                    const g = if (arch.clips) cols.clip(raw, 1000) else raw;
+                    const g = cols.settled(if (arch.clips) cols.clip(raw, 1000) else raw);
                     simd.store(16, self.g + to + 16 * tile, g);
                     simd.store(16, self.p + to + 16 * tile, self.read(self.step.w, at, tile));
                     if (!factored) continue;
@@ -270,12 +270,12 @@ pub fn Pass(comptime arch: cols.Architecture, comptime vector: bool) type {
         inline fn lineInput(self: *const P, at: [*]const f32, comptime k: usize) f32 {
             if (k >= 3) return at[k * self.lineSize];
             const index = (@intFromPtr(at) - @intFromPtr(self.line)) / 4;
-            return (self.moments + rows * self.t.padded() + k * self.lineSize)[index];
+            return cols.settled(all((self.moments + rows * self.t.padded() + k * self.lineSize)[index]))[0];
         }
 
         inline fn laneInput(self: *const P, comptime k: usize, at: usize) F {
             if (k >= 3) return simd.load(16, self.lane + k * self.laneSize + at);
-            return simd.load(16, self.moments + rows * self.t.padded() + 3 * self.lineSize + k * self.laneSize + at);
+            return cols.settled(simd.load(16, self.moments + rows * self.t.padded() + 3 * self.lineSize + k * self.laneSize + at));
         }
 
         inline fn coordinates(self: *const P, l: usize, tile: usize) Coordinates {

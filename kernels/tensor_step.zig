@@ -57,10 +57,10 @@ pub fn Step(comptime arch: cols.Architecture) type {
                 const at = start + 16 * tile;
                 const count = @min(16, t.length - 16 * tile);
                 const own = self.state + t.state + 32 * tile;
-                const g = simd.loadPart(16, self.g + at, count);
+                const g = cols.settled(simd.loadPart(16, self.g + at, count));
                 const w = simd.loadPart(16, self.w + at, count);
-                const m = madd(all(0.9), simd.load(16, own), all(0.1) * g);
-                const v = madd(all(0.95), simd.load(16, own + 16), all(0.05) * (g * g));
+                const m = cols.settled(madd(all(0.9), simd.load(16, own), all(0.1) * g));
+                const v = cols.settled(madd(all(0.95), simd.load(16, own + 16), all(0.05) * (g * g)));
                 simd.store(16, own, m);
                 simd.store(16, own + 16, v);
                 const change = -(all(lr) * (m * cols.rsqrt(v + all(1e-8)))) - all(shrink) * w;

@@ -219,6 +219,33 @@ describe("kernels of per-tensor learned optimizers", () => {
     for (const [i, u] of updates[0]!.entries()) expect(updates[1]![i]! / u).toBeCloseTo(4, 5);
   });
 
+  it.each([mlp(), adafacMlp(), celo2(), celo({ schedule: 0 })])(
+    "$name: the moments of what no longer has a gradient end at zero, not among subnormal numbers",
+    (learned) => {
+      const metaParams = new Float32Array(learned.layout.size);
+      normal(key(1), metaParams, { stddev: 0.1 });
+      // with decays as published
+      for (const { name, offset, size } of learned.layout.slots) {
+        if (name.startsWith("decays.")) metaParams.fill(0, offset, offset + size);
+      }
+      const optimizer = optimizerOf(learned, metaParams, arena);
+      const layout = layoutOf([
+        { name: "w", shape: [5, 20] },
+        { name: "b", shape: [5], kind: "bias" },
+        { name: "v", shape: [5] },
+      ]);
+      const state = optimizer.init(layout, { arena });
+      const [params, gradient] = [arena.float32(layout.size), arena.float32(layout.size)];
+      normal(key(2), gradient);
+      optimizer.step(params, gradient, state);
+      gradient.fill(0);
+      // 0.1^38 and 0.9^900 are below the least normal number
+      for (let t = 0; t < 900; t++) optimizer.step(params, gradient, state);
+      const least = 2 ** -126;
+      expect(state.vectors.accumulators!.filter((x) => x !== 0 && Math.abs(x) < least)).toHaveLength(0);
+    },
+  );
+
   const opened = (options: KernelOptions): Kernels[] => {
     try {
       return [openKernels({ memoryMiB: 64, ...options })];
