@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { kernels, openArena } from "./module.ts";
 
 const arena = openArena();
-const { wasm, variant } = kernels();
+const { calls, variant } = kernels();
 
 type Elementwise = "exp" | "log" | "sigmoid" | "tanh";
 
@@ -10,7 +10,7 @@ function run(name: Elementwise, values: ArrayLike<number>): { x: Float32Array; y
   const x = arena.float32(values.length);
   const y = arena.float32(values.length);
   x.set(Array.from(values));
-  wasm[name](x.byteOffset, y.byteOffset, values.length);
+  calls[name](x.byteOffset, y.byteOffset, values.length);
   return { x, y };
 }
 

@@ -20,8 +20,6 @@ export interface Kernels {
   readonly reason: string | undefined;
   /** The kernels themselves; a vector is its byte offset in the memory. */
   readonly calls: KernelExports;
-  /** @deprecated `calls` */
-  readonly wasm: KernelExports;
   readonly memory: LinearMemory;
   /** Vectors that live as long as the kernels. */
   readonly permanent: Arena;
@@ -107,7 +105,7 @@ function assemble(
   let inside = useThreads(threads);
   const arena = (): Arena => Object.assign(memory.arena(), { kernels: opened });
   const opened: Kernels = {
-    ...{ variant, backend: name, level, reason, calls, wasm: calls, memory, arena },
+    ...{ variant, backend: name, level, reason, calls, memory, arena },
     get threads() {
       return inside;
     },
