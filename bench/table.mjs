@@ -9,11 +9,11 @@ if (path === undefined) {
   process.exit(2);
 }
 const result = JSON.parse(readFileSync(path, "utf8"));
-const { machine, versions, kernelVariant, kernels, command, commit, date } = result;
+const { machine, versions, kernelVariant, kernels, command, commit, date, loadAfter } = result;
 const { lowland, v8, ...others } = versions;
 const text = `${markdown(result)}
 
-Best of ${result.repeats} turns, the fastest in bold; in brackets, how many times Lowland's time a peer takes: below 1 it is faster. \`${command}\` at ${commit}, ${date.slice(0, 10)}: ${machine.cpu} (${machine.cpuid}), ${machine.cores} cores, load ${machine.load[0]}; kernels ${kernels === undefined ? "" : `${kernels.backend} ${kernels.level} `}(${kernelVariant}); ${Object.entries(
+Best of ${result.repeats} turns, the fastest in bold; in brackets, how many times Lowland's time a peer takes: below 1 it is faster. \`${command}\` at ${commit}, ${date.slice(0, 10)}: ${machine.cpu} (${machine.cpuid}), ${machine.cores} cores, load ${machine.load[0]} before and ${loadAfter[0]} after; kernels ${kernels === undefined ? "" : `${kernels.backend} ${kernels.level} `}(${kernelVariant}); ${Object.entries(
   others,
 )
   .map(([name, version]) => `${name} ${version}`)
