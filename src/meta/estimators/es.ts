@@ -1,10 +1,9 @@
 import { openArena } from "../../kernels/module.ts";
 import { addScaled, allFinite } from "../../kernels/vector.ts";
-import { foldIn, normal } from "../../random/key.ts";
 import { type Settings, settle } from "../../spec.ts";
 import { openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
-import { openPair } from "./pair.ts";
+import { drawPerturbation, openPair } from "./pair.ts";
 import { imitates } from "./windows.ts";
 
 export const esParameters = {
@@ -16,9 +15,6 @@ export const esParameters = {
     description: "antithetic pairs that an estimate is the mean of",
   },
 } as const;
-
-/** Stream of an inner training's key that the perturbations are drawn from: "pert" as a number. */
-const PERTURBATIONS = 0x70657274;
 
 /**
  * Evolution strategies over whole trainings: for ε ~ N(0, σ²I), F the meta-objective of a training,
@@ -52,7 +48,7 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
           let metaLoss = 0;
           const counted = over === "last" && !imitating ? 1 : total;
           for (let i = 0; i < pairs; i++) {
-            normal(foldIn(foldIn(draw.key, PERTURBATIONS), i), epsilon, { stddev: sigma });
+            drawPerturbation(draw.key, i, sigma, epsilon);
             pair.takeUp(draw, [], metaParams, epsilon);
             let difference = 0;
             for (let step = 0; step < total; step++) {

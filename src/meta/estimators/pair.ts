@@ -1,8 +1,17 @@
 import type { Arena } from "../../kernels/memory.ts";
 import { addScaled } from "../../kernels/vector.ts";
+import { foldIn, type Key, normal } from "../../random/key.ts";
 import { type InnerProblem, openRollout, type Samples } from "../rollout.ts";
 import type { Draw, InnerState } from "../types.ts";
 import { takeUp } from "./windows.ts";
+
+/** Stream of an inner training's key that the perturbations are drawn from: "pert" as a number. */
+const PERTURBATIONS = 0x70657274;
+
+/** ε ~ N(0, σ²I), the `number`-th of an inner training. */
+export function drawPerturbation(key: Key, number: number, sigma: number, epsilon: Float32Array): void {
+  normal(foldIn(foldIn(key, PERTURBATIONS), number), epsilon, { stddev: sigma });
+}
 
 /** An antithetic pair: one inner training run with φ+ε and with φ−ε, on the same minibatches, step by step. */
 export interface Pair {

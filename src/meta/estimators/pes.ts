@@ -1,19 +1,15 @@
 import { openArena } from "../../kernels/module.ts";
 import { addScaled, allFinite, axpy, scale } from "../../kernels/vector.ts";
-import { foldIn, normal } from "../../random/key.ts";
 import { type Settings, settle } from "../../spec.ts";
 import { openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
-import { openPair } from "./pair.ts";
+import { drawPerturbation, openPair } from "./pair.ts";
 import { ended, imitates } from "./windows.ts";
 
 export const pesParameters = {
   sigma: { default: 0.01, exclusiveMin: 0, description: "standard deviation of the perturbations of φ" },
   truncation: { default: 50, min: 1, integer: true, description: "inner steps of a window" },
 } as const;
-
-/** Stream of an inner training's key that the perturbations are drawn from: "pert" as a number. */
-const PERTURBATIONS = 0x70657274;
 
 /**
  * Persistent evolution strategies: an unbiased estimate of the gradient of the smoothed meta-objective from truncated
@@ -50,7 +46,7 @@ export function pes(options: Partial<Settings<typeof pesParameters>> = {}): Esti
           let imitating = false;
           const begin = (): void => {
             const step = runs[0]?.step ?? 0;
-            normal(foldIn(foldIn(draw.key, PERTURBATIONS), step), epsilon, { stddev: sigma });
+            drawPerturbation(draw.key, step, sigma, epsilon);
             axpy(1, epsilon, sum);
             pair.takeUp(draw, runs, metaParams, epsilon);
             imitating = imitates(problem, draw.key, step, stage);
