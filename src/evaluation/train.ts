@@ -166,8 +166,7 @@ export async function trainRun(
       }
       if (clock === undefined ? taken % STEPS_A_BREATH === 0 : now() - breathed > 50) {
         onProgress?.(step + 1, loss);
-        await breathe();
-        signal?.throwIfAborted();
+        await breathe(signal);
         breathed = now();
       }
     }

@@ -1,3 +1,4 @@
+import { breathe } from "../breathe.ts";
 import { LowlandError } from "../errors.ts";
 import { symmetricEigensystem } from "../kernels/symmetric.ts";
 import type { Vector } from "../kernels/types.ts";
@@ -8,7 +9,7 @@ import { hessianVectorProducts } from "../regularizers/hvp.ts";
 import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
-import { breathe, openVectors } from "./vectors.ts";
+import { openVectors } from "./vectors.ts";
 
 /** Both ends of a Hessian's spectrum; plain data for JSON. */
 export interface HessianEigenvalues {

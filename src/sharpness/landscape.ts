@@ -1,3 +1,4 @@
+import { breathe } from "../breathe.ts";
 import { LowlandError } from "../errors.ts";
 import type { Layout, Vector } from "../kernels/types.ts";
 import { addScaled, axpy, norm, scale } from "../kernels/vector.ts";
@@ -5,7 +6,7 @@ import { foldIn, type Key, normal } from "../random/key.ts";
 import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
-import { breathe, openVectors } from "./vectors.ts";
+import { openVectors } from "./vectors.ts";
 
 /** The loss along one or two random directions; plain data for JSON. */
 export interface Landscape {

@@ -1,3 +1,4 @@
+import { breathe } from "../breathe.ts";
 import { LowlandError } from "../errors.ts";
 import { withScratch } from "../kernels/scratch.ts";
 import type { Vector } from "../kernels/types.ts";
@@ -8,7 +9,6 @@ import { hessianVectorProducts } from "../regularizers/hvp.ts";
 import { checkVector } from "../tasks/check-vectors.ts";
 import { frozenAt, type Objective } from "../tasks/types.ts";
 import { checkCount } from "./pga.ts";
-import { breathe } from "./vectors.ts";
 
 /** An estimate of the trace of a Hessian; plain data for JSON. */
 export interface TraceEstimate {

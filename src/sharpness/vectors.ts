@@ -20,9 +20,3 @@ export function openVectors(params: Vector): Vectors {
     params instanceof Float32Array ? new Float32Array(params.length) : new Float64Array(params.length);
   return { next, close: () => {} };
 }
-
-/** Lets other events run, then throws the signal's reason if it was raised. */
-export async function breathe(signal: AbortSignal | undefined): Promise<void> {
-  await new Promise((resume) => setTimeout(resume, 0));
-  signal?.throwIfAborted();
-}
