@@ -51,6 +51,7 @@ export { type MetaConfig, type MetaConfigInput, resolveMetaConfig } from "./meta
 export { bptt } from "./meta/estimators/bptt.ts";
 export { es } from "./meta/estimators/es.ts";
 export { fullBptt } from "./meta/estimators/full-bptt.ts";
+export { nres } from "./meta/estimators/nres.ts";
 export { pes } from "./meta/estimators/pes.ts";
 export { estimators } from "./meta/estimators/registry.ts";
 export { type Executor, inlineExecutor, type MetaWork } from "./meta/executor.ts";

@@ -36,7 +36,7 @@ export const META_FIELDS = {
     kind: "text",
     default: "bptt:truncation=20",
     placeholder: "spec",
-    description: "Gradient estimator: bptt, full-bptt, es or pes, or a module of yours",
+    description: "Gradient estimator: bptt, full-bptt, es, pes or nres, or a module of yours",
   },
   schedule: {
     kind: "text",

@@ -52,6 +52,7 @@ describe("a run ends in the bits of one left alone, on any number of threads and
         objective: "train:normalize=clip",
       },
     ],
+    ["nres", { ...SAM, estimator: "nres:truncation=5", schedule: "log-uniform:4,12" }],
     [
       "imitation",
       {

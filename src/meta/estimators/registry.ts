@@ -3,7 +3,9 @@ import type { Estimator } from "../types.ts";
 import { bptt, bpttParameters } from "./bptt.ts";
 import { es, esParameters } from "./es.ts";
 import { fullBptt } from "./full-bptt.ts";
-import { pes, pesParameters } from "./pes.ts";
+import { nres } from "./nres.ts";
+import { onlineParameters } from "./online.ts";
+import { pes } from "./pes.ts";
 
 /** Every gradient estimator that `--estimator` can name. */
 export const estimators: SpecRegistry<Estimator> = {
@@ -24,8 +26,14 @@ export const estimators: SpecRegistry<Estimator> = {
   }),
   pes: specEntry({
     description: "persistent evolution strategies: unbiased from windows, any architecture",
-    parameters: pesParameters,
+    parameters: onlineParameters,
     create: pes,
+  }),
+  nres: specEntry({
+    description:
+      "noise-reuse evolution strategies: as pes, with one perturbation for all windows of a training",
+    parameters: onlineParameters,
+    create: nres,
   }),
 };
 

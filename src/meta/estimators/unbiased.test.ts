@@ -13,6 +13,7 @@ import type { InnerProblem } from "../rollout.ts";
 import type { Draw, Estimator, Instance } from "../types.ts";
 import { bptt } from "./bptt.ts";
 import { es } from "./es.ts";
+import { nres } from "./nres.ts";
 import { pes } from "./pes.ts";
 
 // The toy of the reference implementation's numbers: three quadratics under SGD with momentum, θ = (log lr, momentum).
@@ -161,12 +162,22 @@ describe("on the toy of the reference implementation", () => {
     ["pes, windows that divide the training", pes({ truncation: 5 }), 16_000, 4],
     // seven trainings of 20 steps in 20 windows of 7
     ["pes, windows across the ends of trainings", pes({ truncation: 7 }), 3000, 20],
+    ["nres, windows that divide the training", nres({ truncation: 5 }), 22_000, 4],
+    ["nres, windows across the ends of trainings", nres({ truncation: 7 }), 3000, 20],
   ] as const)(
     "%s: unbiased within the bound of 99.9 percent of cases",
     (_what, estimator, count, windows) => {
       expectUnbiased(groups(estimator, count, windows), slopes(1));
     },
   );
+});
+
+it("over the windows of a training, nres sums to es", () => {
+  const whole = es()
+    .open(problemOf(momentum, toyTask))
+    .estimate(THETA, instanceOf(0), { stage: 0, next: () => drawOf(1) });
+  const [sum] = groups(nres({ truncation: 5 }), 1, 4);
+  for (let i = 0; i < 2; i++) expect(sum![i]).toBeCloseTo(whole.gradient[i]!, 4);
 });
 
 describe("on a full unroll", () => {
