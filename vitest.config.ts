@@ -5,7 +5,7 @@ const report = process.env.LOWLAND_TEST_REPORT;
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ["{src,test,examples}/**/*.test.ts"],
+    include: ["{src,test,examples,web}/**/*.test.ts"],
     globalSetup: ["test/build.ts"],
     setupFiles: ["src/kernels/node.ts"],
     pool: "forks",

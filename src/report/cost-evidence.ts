@@ -9,8 +9,8 @@ import { type Html, html } from "./html.ts";
 import type { Labels } from "./labels.ts";
 import { type Drawn, folded } from "./section.ts";
 import { familyOf } from "./series.ts";
-import { seriesColor } from "./style.ts";
 import { type Column, comparisonTable, table } from "./tables.ts";
+import { seriesColor } from "./theme.ts";
 
 /** What one method costs and gives, over tasks. */
 interface Price {

@@ -8,8 +8,8 @@ import { figure, type Line, legend, type Series } from "./figures.ts";
 import { count } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import type { Drawn } from "./section.ts";
-import { seriesColor } from "./style.ts";
 import { comparisonTable, table } from "./tables.ts";
+import { seriesColor } from "./theme.ts";
 
 /** What regularizers do on the task of meta-training: changes by radius, and the tests. */
 export function learnedEvidence(drawn: Drawn): Html {

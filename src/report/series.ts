@@ -5,7 +5,7 @@ import type { Series } from "./figures.ts";
 import { listed, plural } from "./format.ts";
 import { cleanText, type Html, html } from "./html.ts";
 import type { Labels } from "./labels.ts";
-import { seriesColor } from "./style.ts";
+import { seriesColor } from "./theme.ts";
 
 /** A record of one method. */
 interface Of {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { DARK, LIGHT, STYLE, type Theme } from "./style.ts";
+import { STYLE } from "./style.ts";
+import { DARK, LIGHT, type Theme } from "./theme.ts";
 
 /** Relative luminance of `#rrggbb`, WCAG 2.2. */
 function luminance(color: string): number {

@@ -1,0 +1,4 @@
+/** Text of the live page. */
+export const live = {
+  title: "Lowland runs",
+} as const;

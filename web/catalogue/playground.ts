@@ -1,0 +1,4 @@
+/** Text of the playground. */
+export const playground = {
+  title: "Lowland playground",
+} as const;

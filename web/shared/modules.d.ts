@@ -1,0 +1,3 @@
+// What the build gives beside TypeScript: style sheets, and the tokens as one.
+declare module "*.css" {}
+declare module "virtual:tokens.css" {}
