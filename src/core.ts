@@ -54,7 +54,18 @@ export { fullBptt } from "./meta/estimators/full-bptt.ts";
 export { nres } from "./meta/estimators/nres.ts";
 export { pes } from "./meta/estimators/pes.ts";
 export { estimators } from "./meta/estimators/registry.ts";
-export { type Executor, inlineExecutor, type MetaWork } from "./meta/executor.ts";
+export {
+  answerMeta,
+  type Executor,
+  inlineExecutor,
+  type MetaRequest,
+  type MetaResult,
+  type MetaWork,
+  type MetaWorker,
+  metaBuffers,
+  openMetaWorker,
+  poolExecutor,
+} from "./meta/executor.ts";
 export type { MetaObjective } from "./meta/objective.ts";
 export { metaObjectives } from "./meta/objective.ts";
 export {
@@ -181,4 +192,7 @@ export {
   type Split,
   type Task,
 } from "./tasks/types.ts";
+export type { Pool } from "./threads/seats.ts";
+export { openWebPool, serveWeb } from "./threads/web-pool.ts";
+export type { Work } from "./threads/work.ts";
 export { LOWLAND_VERSION } from "./version.ts";

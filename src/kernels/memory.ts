@@ -97,7 +97,7 @@ export class LinearMemory {
       throw new LowlandError(
         "E_MEMORY",
         `kernel memory is full: ${wanted} bytes wanted, ${this.#used} of ${this.buffer.byteLength} in use; ` +
-          "set LOWLAND_MEMORY_MIB to a larger size (at most 4096), or use fewer instances, a shorter window or a smaller model",
+          "set LOWLAND_MEMORY_MIB, in a browser memoryMiB of useKernels, to a larger size (at most 4096), or use fewer instances, a shorter window or a smaller model",
       );
     }
     const at = hole.at;

@@ -4,7 +4,7 @@ import { divideThreads } from "../kernels/threads.ts";
 import { foldIn, key } from "../random/key.ts";
 import { buildMetaTraining } from "./build.ts";
 import type { MetaConfig } from "./config.ts";
-import { openWorker } from "./executor.ts";
+import { openMetaWorker } from "./executor.ts";
 import { initialState } from "./outer-loop.ts";
 
 /** How long the first estimates are repeated, in seconds: code runs slowly until it is compiled. */
@@ -50,7 +50,7 @@ export async function measureMetaTraining(
   store: StoreOptions = {},
 ): Promise<MetaTrainingRates> {
   const training = await buildMetaTraining(config, store);
-  const worker = openWorker(training);
+  const worker = openMetaWorker(training);
   try {
     const { metaParams, instances, schedule } = initialState(training);
     const started = performance.now();

@@ -1,7 +1,8 @@
 import { LowlandError } from "../errors.ts";
+import type { Pool } from "../threads/seats.ts";
 import { type DrawSource, drawNext } from "./draws.ts";
 import { type InnerProblem, openSamples } from "./rollout.ts";
-import type { Estimate, Estimator, Instance, ScheduleState } from "./types.ts";
+import type { Estimate, Estimator, InnerState, Instance, ScheduleState } from "./types.ts";
 import { type ValidationRequest, type ValidationResult, validate } from "./validate.ts";
 
 /** Where estimates and validations run. Results come in the order of the requests, whoever did the work. */
@@ -30,7 +31,7 @@ export interface MetaWork {
 }
 
 /** Opens a worker in this thread. */
-export function openWorker({ problem, estimator, source }: MetaWork): MetaWorker {
+export function openMetaWorker({ problem, estimator, source }: MetaWork): MetaWorker {
   const samples = openSamples(problem);
   const opened = estimator.open(problem);
   return {
@@ -60,12 +61,61 @@ function own(vector: Float32Array): Float32Array {
 
 /** Runs everything in this thread. */
 export function inlineExecutor(work: MetaWork): Executor {
-  const worker = openWorker(work);
+  const worker = openMetaWorker(work);
   return {
     estimates: async (metaParams, instances, schedule) =>
       instances.map((instance) => worker.estimate(metaParams, instance, schedule)),
     validations: async (metaParams, requests) =>
       requests.map((request) => worker.validate(metaParams, request)),
     close: async () => worker.close(),
+  };
+}
+
+/** Work for a worker elsewhere. */
+export type MetaRequest =
+  | {
+      readonly kind: "estimate";
+      readonly metaParams: Float32Array;
+      readonly instance: Instance;
+      readonly schedule: ScheduleState;
+    }
+  | { readonly kind: "validate"; readonly metaParams: Float32Array; readonly request: ValidationRequest };
+
+/** What it answers. */
+export type MetaResult = Estimate | ValidationResult;
+
+/** Has an open worker do what a pool sends it. */
+export function answerMeta(worker: MetaWorker, work: MetaRequest): MetaResult {
+  return work.kind === "estimate"
+    ? worker.estimate(work.metaParams, work.instance, work.schedule)
+    : worker.validate(work.metaParams, work.request);
+}
+
+/** The buffers of a result, to hand over instead of copying. */
+export function metaBuffers(result: MetaResult): ArrayBuffer[] {
+  if (!("instance" in result)) return [];
+  const { gradient, instance } = result;
+  const vectors = [gradient, ...Object.values(instance.tensors), ...instance.runs.flatMap(vectorsOf)];
+  return vectors.map(({ buffer }) => buffer as ArrayBuffer);
+}
+
+function vectorsOf({ params, optimizer, teacher = {}, known }: InnerState): Float32Array[] {
+  return [params, ...Object.values(optimizer), ...Object.values(teacher), ...(known ? [known.gradient] : [])];
+}
+
+/** Runs everything in the workers of a pool, of Node's threads or a browser's. */
+export function poolExecutor(pool: Pool<MetaRequest, MetaResult>): Executor {
+  return {
+    async estimates(metaParams, instances, schedule) {
+      const requests = instances.map(
+        (instance): MetaRequest => ({ kind: "estimate", metaParams, instance, schedule }),
+      );
+      return (await pool.map(requests)) as Estimate[];
+    },
+    async validations(metaParams, requests) {
+      const work = requests.map((request): MetaRequest => ({ kind: "validate", metaParams, request }));
+      return (await pool.map(work)) as ValidationResult[];
+    },
+    close: () => pool.close(),
   };
 }

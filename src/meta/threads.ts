@@ -3,11 +3,14 @@ import { kernels } from "../kernels/module.ts";
 import { divideThreads } from "../kernels/threads.ts";
 import { openPool } from "../threads/pool.ts";
 import { prepareSetup } from "../threads/setup.ts";
-import { type Executor, inlineExecutor } from "./executor.ts";
+import {
+  type Executor,
+  inlineExecutor,
+  type MetaRequest,
+  type MetaResult,
+  poolExecutor,
+} from "./executor.ts";
 import type { MetaTraining } from "./outer-loop.ts";
-import type { Estimate } from "./types.ts";
-import type { ValidationResult } from "./validate.ts";
-import type { MetaRequest, MetaResult } from "./worker.ts";
 
 /**
  * Opens the executor of a meta-training run: this thread, or worker threads with a memory and kernels each and
@@ -29,17 +32,5 @@ export async function openExecutor(
     threads: workers,
     setup: { config, thread: await prepareSetup(config.tasks, options, inside) },
   });
-  return {
-    async estimates(metaParams, instances, schedule) {
-      const requests = instances.map(
-        (instance): MetaRequest => ({ kind: "estimate", metaParams, instance, schedule }),
-      );
-      return (await pool.map(requests)) as Estimate[];
-    },
-    async validations(metaParams, requests) {
-      const work = requests.map((request): MetaRequest => ({ kind: "validate", metaParams, request }));
-      return (await pool.map(work)) as ValidationResult[];
-    },
-    close: () => pool.close(),
-  };
+  return poolExecutor(pool);
 }

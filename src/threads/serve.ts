@@ -1,11 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { type ErrorCode, LowlandError } from "../errors.ts";
-
-/** What a worker says: once that it is ready, then what comes of each request; or that it failed at either. */
-export type Answer<Result> =
-  | { readonly kind: "ready" }
-  | { readonly kind: "done"; readonly result: Result }
-  | { readonly kind: "failed"; readonly message: string; readonly code?: ErrorCode };
+import { type Work, work } from "./work.ts";
 
 /**
  * Answers the requests a worker thread is sent, one at a time.
@@ -19,28 +13,9 @@ export async function serve<Request, Result>(
 ): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error("this module runs in a worker thread only");
-  const answerOf = async (doing: () => Promise<Answer<Result>>): Promise<Answer<Result>> => {
-    try {
-      return await doing();
-    } catch (error) {
-      const { message } = error as Error;
-      return { kind: "failed", message, ...(error instanceof LowlandError && { code: error.code }) };
-    }
+  const channel = {
+    listen: (onRequest: (request: Request) => Promise<void>) => void port.on("message", onRequest),
+    answer: (answer: unknown, buffers: ArrayBuffer[]) => port.postMessage(answer, buffers),
   };
-  let work: Work<Request, Result> | undefined;
-  const opened = await answerOf(async () => {
-    work = await open();
-    return { kind: "ready" };
-  });
-  if (work !== undefined) {
-    const ready = work;
-    port.on("message", async (request: Request) => {
-      const answer = await answerOf(async () => ({ kind: "done", result: await ready(request) }));
-      port.postMessage(answer, answer.kind === "done" ? transfer(answer.result) : []);
-    });
-  }
-  port.postMessage(opened);
+  await work(open, channel, transfer);
 }
-
-/** What a worker does with a request: a pure function of it. */
-export type Work<Request, Result> = (request: Request) => Result | Promise<Result>;
