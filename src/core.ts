@@ -144,13 +144,18 @@ export {
 } from "./random/key.ts";
 export { asam } from "./regularizers/asam.ts";
 export { type CountedObjective, countGradients } from "./regularizers/count.ts";
+export { eigenvalue } from "./regularizers/eigenvalue.ts";
 export { gam } from "./regularizers/gam.ts";
 export { gamFd } from "./regularizers/gam-fd.ts";
+export { gradientNorm } from "./regularizers/gradient-norm.ts";
 export { gsam, gsamRho } from "./regularizers/gsam.ts";
 export { type HessianVectorProduct, hessianVectorProducts } from "./regularizers/hvp.ts";
+export { maxLoss } from "./regularizers/max-loss.ts";
+export { noise } from "./regularizers/noise.ts";
 export { defineRegularizer, makeRegularizer, noRegularizer, regularizers } from "./regularizers/registry.ts";
 export { sam } from "./regularizers/sam.ts";
 export type { Cost, LoweredMeasure, Regularizer, RegularizerFunction } from "./regularizers/types.ts";
+export { type Observer, weighted } from "./regularizers/weighted.ts";
 export { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } from "./runs/safetensors.ts";
 export {
   type EigenvaluesOptions,

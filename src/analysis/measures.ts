@@ -37,10 +37,11 @@ export function isJudge(measure: string, { metrics }: Pick<Results, "metrics">):
   return measure === "testLoss" || metrics.some(({ name }) => name === measure);
 }
 
-/** The quantity that a regularizer is made to lower, by what it says of itself. */
+/** The quantity of a ball that a regularizer is made to lower, by what it says of itself. */
 export function ownQuantity(
   regularizer: string,
   { regularizers }: Pick<Results, "regularizers">,
 ): (typeof OWN_QUANTITIES)[number] | undefined {
-  return regularizers[regularizer]?.lowers;
+  const lowers = regularizers[regularizer]?.lowers;
+  return OWN_QUANTITIES.find((quantity) => quantity === lowers);
 }

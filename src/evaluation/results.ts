@@ -94,7 +94,7 @@ export const RESULTS = {
   RegularizerRecord: {
     label: "string",
     /** The quantity it is made to lower. */
-    lowers: "maxLoss|surrogateGap|maxGradientNorm?",
+    lowers: "maxLoss|surrogateGap|maxGradientNorm|trace|topEigenvalue|gradientNorm?",
   },
 
   /** One meta-training run. */

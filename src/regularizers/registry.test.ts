@@ -10,7 +10,11 @@ describe("makeRegularizer", () => {
   });
 
   it("reads settings from the spec", () => {
-    expect(makeRegularizer("gsam:rho=0.1,alpha=0.2").settings).toEqual({ rho: 0.1, alpha: 0.2 });
+    expect(makeRegularizer("gsam:rho=0.1,alpha=0.2").settings).toEqual({
+      rho: 0.1,
+      alpha: 0.2,
+      weight: 1,
+    });
     expect(makeRegularizer("gam-fd:rhoPrime=0.01").settings).toMatchObject({ rho: 0.2, rhoPrime: 0.01 });
   });
 
@@ -19,6 +23,8 @@ describe("makeRegularizer", () => {
     ["sam:roh=1", /did you mean "rho"/],
     ["sam:rho=-1", /rho of regularizer sam must be a number ≥ 0/],
     ["sam:rho=much", /must be a number/],
+    ["sam:weight=-1", /weight of regularizer sam must be a number ≥ 0/],
+    ["sam:rho=0.1+gam", /joins regularizers, which are not sums; keep one/],
   ])("refuses %s", (spec, message) => {
     expect(() => makeRegularizer(spec)).toThrow(message);
     expect(() => makeRegularizer(spec)).toThrow(expect.objectContaining({ code: "E_CONFIG" }));

@@ -1,13 +1,40 @@
-import { buildSpec, type ParameterTable, type SpecRegistry, specEntry } from "../spec.ts";
+import { LowlandError } from "../errors.ts";
+import {
+  buildSpec,
+  type ParameterTable,
+  type SettingValue,
+  type SpecEntry,
+  type SpecRegistry,
+  specEntry,
+} from "../spec.ts";
 import { completeObjective, type ObjectiveDefinition } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
 import { asam, asamParameters } from "./asam.ts";
 import { ASCENT_COST } from "./ascent.ts";
+import { eigenvalue, eigenvalueParameters } from "./eigenvalue.ts";
 import { gam, gamParameters } from "./gam.ts";
 import { gamFd, gamFdParameters } from "./gam-fd.ts";
+import { gradientNorm, gradientNormParameters } from "./gradient-norm.ts";
 import { gsam, gsamParameters } from "./gsam.ts";
+import { maxLoss, maxLossParameters } from "./max-loss.ts";
+import { noise, noiseParameters } from "./noise.ts";
 import { sam, samParameters } from "./sam.ts";
 import { type Cost, PLAIN_COST, type Regularizer } from "./types.ts";
+import { WEIGHT, weighted } from "./weighted.ts";
+
+/** Declares a regularizer that a weight can be put on. */
+function entry<const P extends ParameterTable>(
+  own: Parameters<typeof specEntry<Regularizer, P>>[0],
+): SpecEntry<Regularizer> {
+  const { description, parameters, create } = specEntry<Regularizer, P>(own);
+  return {
+    description,
+    parameters: { ...parameters, weight: WEIGHT },
+    create({ weight, ...settings }: Readonly<Record<string, SettingValue>>) {
+      return weighted(create(settings), weight as number);
+    },
+  };
+}
 
 /** Every regularizer a spec string can name. */
 export const regularizers: SpecRegistry<Regularizer> = {
@@ -16,30 +43,50 @@ export const regularizers: SpecRegistry<Regularizer> = {
     parameters: {},
     create: () => noRegularizer,
   }),
-  sam: specEntry({
+  sam: entry({
     description: "the loss one ascent step away (2 gradients)",
     parameters: samParameters,
     create: sam,
   }),
-  asam: specEntry({
+  asam: entry({
     description: "SAM with the step relative to the size of each weight (2 gradients)",
     parameters: asamParameters,
     create: asam,
   }),
-  gsam: specEntry({
+  gsam: entry({
     description: "SAM and, orthogonally, the gap between perturbed and plain loss (2 gradients)",
     parameters: gsamParameters,
     create: gsam,
   }),
-  gam: specEntry({
+  gam: entry({
     description: "loss and largest gradient norm nearby, by Hessian-vector products (6 gradients)",
     parameters: gamParameters,
     create: gam,
   }),
-  "gam-fd": specEntry({
+  "gam-fd": entry({
     description: "GAM as its authors released it, by gradient differences (4 gradients)",
     parameters: gamFdParameters,
     create: gamFd,
+  }),
+  noise: entry({
+    description: "the mean loss at a distance in random directions (2 gradients)",
+    parameters: noiseParameters,
+    create: noise,
+  }),
+  "gradient-norm": entry({
+    description: "loss and gradient norm (3 gradients; its value costs nothing more)",
+    parameters: gradientNormParameters,
+    create: gradientNorm,
+  }),
+  pga: entry({
+    description: "the largest loss in a ball, by projected gradient ascent (4 gradients)",
+    parameters: maxLossParameters,
+    create: maxLoss,
+  }),
+  eigenvalue: entry({
+    description: "the mean loss to either side along the sharpest direction, by Lanczos (9 gradients)",
+    parameters: eigenvalueParameters,
+    create: eigenvalue,
   }),
 };
 
@@ -79,6 +126,9 @@ export function describeRegularizers(): RegularizerDescription[] {
  * makeRegularizer("gsam:rho=0.1,alpha=0.2");
  */
 export function makeRegularizer(spec: string): Regularizer {
+  if (/\+(?=[A-Za-z])/.test(spec)) {
+    throw new LowlandError("E_CONFIG", `${spec} joins regularizers, which are not sums; keep one`);
+  }
   return buildSpec(spec, "regularizer", regularizers);
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openArena } from "../kernels/module.ts";
 import type { Vector } from "../kernels/types.ts";
 import { norm } from "../kernels/vector.ts";
-import { key } from "../random/key.ts";
+import { foldIn, key, normal } from "../random/key.ts";
 import { checkVector } from "../tasks/check-vectors.ts";
 import { completeObjective } from "../tasks/complete.ts";
 import type { Objective } from "../tasks/types.ts";
@@ -11,12 +11,17 @@ import { checkRegularizer } from "../testing/check-regularizer.ts";
 import { quarticObjective } from "../testing/quartic.ts";
 import { asam } from "./asam.ts";
 import { countGradients } from "./count.ts";
+import { eigenvalue } from "./eigenvalue.ts";
 import { gam } from "./gam.ts";
 import { gamFd } from "./gam-fd.ts";
+import { gradientNorm } from "./gradient-norm.ts";
 import { gsam, gsamRho } from "./gsam.ts";
+import { maxLoss } from "./max-loss.ts";
+import { noise } from "./noise.ts";
 import { defineRegularizer, makeRegularizer, regularizerNames } from "./registry.ts";
 import { sam } from "./sam.ts";
 import type { Regularizer } from "./types.ts";
+import { weighted } from "./weighted.ts";
 
 const batch = key(0);
 const kinds = [
@@ -342,6 +347,200 @@ describe("definitions over random objectives", () => {
   });
 });
 
+const switchedOff = [
+  sam({ rho: 0 }),
+  asam({ rho: 0 }),
+  gsam({ rho: 0 }),
+  gam({ rho: 0 }),
+  gam({ alpha: 0 }),
+  noise({ rho: 0 }),
+  gradientNorm({ alpha: 0 }),
+  maxLoss({ rho: 0 }),
+  eigenvalue({ rho: 0 }),
+];
+
+describe("definitions over random objectives, beyond the paper's", () => {
+  it("the gradient of noise and of the gradient norm is the derivative of the value", () => {
+    forProblems((objective, point) => {
+      for (const regularizer of [noise({ rho: 0.3, samples: 3 }), gradientNorm({ alpha: 0.7 })]) {
+        const regularized = regularizer.apply(objective);
+        const value = (w: readonly number[]): number => regularized.loss(Float64Array.from(w), batch);
+        expectNear(evaluate(regularized, Float64Array.from(point)).gradient, differences(value, point));
+      }
+    });
+  });
+
+  it("the gradient norm's value is the loss and α times the norm", () => {
+    forProblems((objective, point) => {
+      const g = gradientAt(objective, point);
+      const { loss } = evaluate(gradientNorm({ alpha: 0.7 }).apply(objective), Float64Array.from(point));
+      expectNear([loss], [lossAt(objective, point) + 0.7 * Math.sqrt(inner(g, g))]);
+    });
+  });
+
+  it("PGA's value is the largest loss at the points it met, in the ball, and its gradient that of the loss there", () => {
+    forProblems((objective, point) => {
+      const met: number[][] = [];
+      const watched: Objective = {
+        ...objective,
+        lossAndGradient(params, key, gradient) {
+          met.push(numbers(params));
+          return objective.lossAndGradient(params, key, gradient);
+        },
+      };
+      const regularized = maxLoss({ rho: 0.3, steps: 4 }).apply(watched);
+      const { loss, gradient } = evaluate(regularized, Float64Array.from(point));
+      expect(met).toHaveLength(5);
+      for (const other of met) {
+        const offset = plus(other, -1, point);
+        expect(Math.sqrt(inner(offset, offset))).toBeLessThan(0.3 + 1e-12);
+      }
+      const largest = met.reduce((best, other) =>
+        lossAt(objective, other) > lossAt(objective, best) ? other : best,
+      );
+      expect(loss).toBe(lossAt(objective, largest));
+      expect(numbers(gradient)).toEqual(gradientAt(objective, largest));
+    });
+  });
+
+  it("PGA with one step is SAM, where that is above the loss", () => {
+    forProblems((objective, point) => {
+      const expected = evaluate(sam({ rho: 0.3 }).apply(objective), Float64Array.from(point));
+      fc.pre(expected.loss > lossAt(objective, point));
+      const { loss, gradient } = evaluate(
+        maxLoss({ rho: 0.3, steps: 1 }).apply(objective),
+        Float64Array.from(point),
+      );
+      expectNear([loss, ...gradient], [expected.loss, ...expected.gradient]);
+    });
+  });
+
+  it("the eigenvalue's gradient is the derivative of its value, the direction held", () => {
+    forProblems((objective, point) => {
+      const n = point.length;
+      const met: number[][] = [];
+      const watched: Objective = {
+        ...objective,
+        lossAndGradient(params, key, gradient) {
+          met.push(numbers(params));
+          return objective.lossAndGradient(params, key, gradient);
+        },
+      };
+      const regularized = eigenvalue({ rho: 0.3, products: n }).apply(watched);
+      const { loss, gradient } = evaluate(regularized, Float64Array.from(point));
+      const [ahead, behind] = met.slice(-2);
+      const e = plus(ahead!, -1, point);
+      expectNear(plus(point, -1, behind!), e);
+      expectNear([inner(e, e)], [0.09]);
+      const held = (w: readonly number[]): number =>
+        0.5 * (lossAt(objective, plus(w, 1, e)) + lossAt(objective, plus(w, -1, e)));
+      expectNear([loss], [held(point)]);
+      expectNear(gradient, differences(held, point));
+    });
+  });
+});
+
+/** Symmetric, eigenvalues 7, 3, 1: the largest of its quadratic form is known. */
+const known = [
+  [4, 1, 2],
+  [1, 3, 0],
+  [2, 0, 4],
+];
+const bowl = quarticObjective(known, { quartic: 0, linear: [0.3, -0.2, 0.5] });
+
+describe("on a quadratic", () => {
+  const point = Float64Array.of(0.4, -0.3, 0.2);
+  const plain = evaluate(bowl, point);
+
+  it("as many products as parameters find the top eigenvalue: value L + ½ρ²λ, gradient g", () => {
+    const { loss, gradient } = evaluate(eigenvalue({ rho: 0.5, products: 3 }).apply(bowl), point);
+    const quotient = (v: readonly number[]): number =>
+      inner(
+        v,
+        known.map((row) => inner(row, v)),
+      ) / inner(v, v);
+    // power iteration
+    let top = [1, 1, 1];
+    for (let i = 0; i < 200; i++)
+      top = step(
+        1,
+        known.map((row) => inner(row, top)),
+      );
+    expect(loss - plain.loss).toBeCloseTo(0.125 * quotient(top), 10);
+    expectNear(gradient, numbers(plain.gradient));
+  });
+
+  it("PGA with many steps comes within a thousandth of the largest loss in the ball", () => {
+    const rho = 0.5;
+    let largest = -Infinity;
+    for (let i = 0; i < 20_000; i++) {
+      const direction = new Float64Array(3);
+      normal(foldIn(key(3), i), direction);
+      largest = Math.max(largest, lossAt(bowl, plus(numbers(point), 1, step(rho, numbers(direction)))));
+    }
+    const { loss } = evaluate(maxLoss({ rho, steps: 40 }).apply(bowl), point);
+    expect(loss).toBeGreaterThanOrEqual(largest * (1 - 1e-3));
+    expect(loss).toBeLessThan(largest * (1 + 1e-3));
+  });
+
+  it.each([1, 2])(
+    "the mean of noise over keys, %i samples each, is L + ρ²/2n·tr H within the bound of 99.9 percent of cases",
+    (samples) => {
+      const regularized = noise({ rho: 0.5, samples }).apply(bowl);
+      const gradient = new Float64Array(3);
+      const values: number[] = [];
+      const gradients = new Float64Array(3);
+      for (let i = 0; i < 4000; i++) {
+        values.push(regularized.lossAndGradient(point, foldIn(key(7), i), gradient));
+        for (let j = 0; j < 3; j++) gradients[j]! += gradient[j]! / 4000;
+      }
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+      const bound = 3.29 * Math.sqrt(variance / values.length);
+      expect(bound).toBeLessThan(0.15 * (0.25 / 6) * 11);
+      expect(Math.abs(mean - plain.loss - (0.25 / 6) * 11)).toBeLessThan(bound);
+      // ‖Aε‖ is at most 7·0.5, its mean over 4,000 draws far below
+      for (let j = 0; j < 3; j++) expect(Math.abs(gradients[j]! - plain.gradient[j]!)).toBeLessThan(0.2);
+    },
+  );
+});
+
+describe("a weight", () => {
+  it.each(registered.slice(1))(
+    "on $name: L + λ(R − L), and λ times what it adds to the gradient",
+    ({ name }) => {
+      forProblems((objective, point) => {
+        const params = Float64Array.from(point);
+        const full = evaluate(makeRegularizer(name).apply(objective), params);
+        const { loss, gradient } = evaluate(makeRegularizer(`${name}:weight=0.3`).apply(objective), params);
+        const plain = lossAt(objective, point);
+        expectNear([loss], [plain + 0.3 * (full.loss - plain)]);
+        const g = gradientAt(objective, point);
+        expectNear(gradient, plus(g, 0.3, plus(numbers(full.gradient), -1, g)));
+      });
+    },
+  );
+
+  it.each(registered.slice(1))("of 0, 0.5 and 2 on $name conforms", ({ name }) => {
+    for (const weight of [0, 0.5, 2]) checkRegularizer(makeRegularizer(`${name}:weight=${weight}`));
+  });
+
+  it("hands what is added to an observer, whatever it is", () => {
+    const params = Float64Array.from(goldenPoint);
+    for (const weight of [0, 0.5, 1]) {
+      const seen: (readonly [number, number])[] = [];
+      const observed = weighted(sam(), weight, (added, loss) => seen.push([added, loss]));
+      const regularized = observed.apply(quarticObjective(goldenMatrix));
+      const { loss } = evaluate(regularized, params);
+      expect(regularized.loss(params, batch)).toBe(loss);
+      expect(seen).toHaveLength(2);
+      expect(seen[1]).toEqual(seen[0]);
+      expect(seen[0]![0]).toBeCloseTo(0.1661436541, 9);
+      expect(seen[0]![1]).toBeCloseTo(1.052025, 12);
+    }
+  });
+});
+
 describe.each(kinds)("special settings in %s", (_, kind) => {
   const sameBits = (a: Regularizer, b: Regularizer): void =>
     forProblems((objective, point) => {
@@ -349,12 +548,9 @@ describe.each(kinds)("special settings in %s", (_, kind) => {
       expect(evaluate(a.apply(objective), params)).toStrictEqual(evaluate(b.apply(objective), params));
     });
 
-  it.each([sam({ rho: 0 }), asam({ rho: 0 }), gsam({ rho: 0 }), gam({ rho: 0 }), gam({ alpha: 0 })])(
-    "$name with $settings is the plain objective bit for bit",
-    (regularizer) => {
-      sameBits(regularizer, makeRegularizer("none"));
-    },
-  );
+  it.each(switchedOff)("$name with $settings is the plain objective bit for bit", (regularizer) => {
+    sameBits(regularizer, makeRegularizer("none"));
+  });
 
   it("GSAM with α = 0 is SAM bit for bit", () => {
     sameBits(gsam({ rho: 0.3, alpha: 0 }), sam({ rho: 0.3 }));
@@ -384,25 +580,29 @@ describe("cost", () => {
     ["gsam", 2, 1, [1, 1]],
     ["gam", 6, 5, [4, 0]],
     ["gam-fd", 4, 3, [3, 1]],
+    ["noise", 2, 2, [0, 2]],
+    ["gradient-norm", 3, 2, [1, 0]],
+    ["pga", 4, 3, [3, 1]],
+    ["eigenvalue", 9, 8, [7, 2]],
   ] as const;
-  it.each(costs)("%s takes %i gradients, %i with the plain one known, as it says", (name, alone, known) => {
-    const counted = countGradients(quarticObjective(goldenMatrix, { exactProducts: false }));
-    const params = Float32Array.from(goldenPoint);
-    const plain = evaluate(quarticObjective(goldenMatrix), params);
+  it.each(costs)("%s takes %i gradients, %i with the plain one known, as it says", (name, alone, handed) => {
+    const counted = countGradients(quarticObjective(known, { exactProducts: false }));
+    const params = Float32Array.of(1, -0.3, 0.4);
+    const plain = evaluate(quarticObjective(known), params);
     const regularized = makeRegularizer(name).apply(counted);
     evaluate(regularized, params);
     expect(counted.gradients).toBe(alone);
-    regularized.lossAndGradient(params, batch, new Float32Array(2), plain);
-    expect(counted.gradients - alone).toBe(known);
+    regularized.lossAndGradient(params, batch, new Float32Array(3), plain);
+    expect(counted.gradients - alone).toBe(handed);
     expect(makeRegularizer(name).cost.lossAndGradient).toEqual({ gradients: alone, losses: 0 });
   });
 
   it.each(costs)(
     "the value of %s alone: what it says, a gradient less where the plain one is known",
-    (name, _alone, _known, [gradients, losses]) => {
-      const counted = countGradients(quarticObjective(goldenMatrix, { exactProducts: false }));
-      const params = Float32Array.from(goldenPoint);
-      const plain = evaluate(quarticObjective(goldenMatrix), params);
+    (name, alone, handed, [gradients, losses]) => {
+      const counted = countGradients(quarticObjective(known, { exactProducts: false }));
+      const params = Float32Array.of(1, -0.3, 0.4);
+      const plain = evaluate(quarticObjective(known), params);
       const regularizer = makeRegularizer(name);
       const regularized = regularizer.apply(counted);
       regularized.loss(params, batch);
@@ -410,12 +610,12 @@ describe("cost", () => {
       expect(regularizer.cost.loss).toEqual({ gradients, losses });
       regularized.loss(params, batch, plain);
       const spent = counted.gradients + counted.losses - gradients - losses;
-      expect(spent).toBe(gradients + losses - 1);
+      expect(spent).toBe(gradients + losses - (name === "none" ? 1 : alone - handed));
     },
   );
 
   it("is that of the plain objective where the settings switch a regularizer off", () => {
-    for (const off of [sam({ rho: 0 }), asam({ rho: 0 }), gsam({ rho: 0 }), gam({ alpha: 0 })]) {
+    for (const off of [...switchedOff, makeRegularizer("sam:weight=0")]) {
       const counted = countGradients(quarticObjective(goldenMatrix));
       off.apply(counted).loss(Float32Array.from(goldenPoint), batch);
       expect([counted.gradients, counted.losses]).toEqual([0, 1]);
@@ -505,6 +705,10 @@ it("every regularizer names the measure it is made to lower", () => {
     ["GSAM", "surrogateGap"],
     ["GAM", "maxGradientNorm"],
     ["GAM", "maxGradientNorm"],
+    ["noise", "trace"],
+    ["gradient norm", "gradientNorm"],
+    ["max loss", "maxLoss"],
+    ["top eigenvalue", "topEigenvalue"],
   ]);
 });
 

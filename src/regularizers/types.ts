@@ -6,8 +6,14 @@ import type { Objective } from "../tasks/types.ts";
  */
 export type RegularizerFunction = (objective: Objective) => Objective;
 
-/** What is largest in a ball around a point: the measures of sharpness that regularizers are made to lower. */
-export type LoweredMeasure = "maxLoss" | "surrogateGap" | "maxGradientNorm";
+/** The measures of sharpness that regularizers are made to lower: what is largest in a ball around a point, or at it. */
+export type LoweredMeasure =
+  | "maxLoss"
+  | "surrogateGap"
+  | "maxGradientNorm"
+  | "trace"
+  | "topEigenvalue"
+  | "gradientNorm";
 
 /** Evaluations of the plain objective; a Hessian-vector product by differences is two gradients. */
 export interface Cost {
@@ -26,7 +32,7 @@ export interface Regularizer {
   readonly lowers?: LoweredMeasure;
   /**
    * What one `lossAndGradient` and one `loss` of the regularized objective cost. One gradient less where the plain one
-   * is known.
+   * is known, of those that take it.
    */
   readonly cost: { readonly lossAndGradient: Cost; readonly loss: Cost };
   readonly apply: RegularizerFunction;

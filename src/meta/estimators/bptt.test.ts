@@ -5,11 +5,16 @@ import { lstm } from "../../learned/lstm.ts";
 import { referenceStates, referenceStep } from "../../learned/lstm-reference.ts";
 import { optimizerOf } from "../../learned/types.ts";
 import { foldIn, type Key, key, normal } from "../../random/key.ts";
+import { asam } from "../../regularizers/asam.ts";
 import { gam } from "../../regularizers/gam.ts";
+import { gradientNorm } from "../../regularizers/gradient-norm.ts";
 import { gsam } from "../../regularizers/gsam.ts";
+import { maxLoss } from "../../regularizers/max-loss.ts";
+import { noise as noiseAveraged } from "../../regularizers/noise.ts";
 import { noRegularizer } from "../../regularizers/registry.ts";
 import { sam } from "../../regularizers/sam.ts";
 import type { Regularizer } from "../../regularizers/types.ts";
+import { weighted } from "../../regularizers/weighted.ts";
 import { defineTask } from "../../tasks/define.ts";
 import { familyOf } from "../../tasks/family.ts";
 import type { Task } from "../../tasks/types.ts";
@@ -190,12 +195,17 @@ describe("the meta-gradient of a window", () => {
     },
   );
 
-  /** GSAM and GAM are fields: in the meta-objective what they give for a gradient is a cotangent, taken as it is. */
+  /** GSAM and GAM are fields, and others hold a direction: in the meta-objective what they give for a gradient is a cotangent, taken as it is. */
   it.each([
     ["GSAM", gsam({ rho: 0.3, alpha: 0.4 }), "train"],
     ["GSAM on fresh minibatches", gsam({ rho: 0.3, alpha: 0.4 }), "fresh"],
     ["GAM", gam({ rho: 0.2, alpha: 0.7 }), "train"],
     ["GAM on fresh minibatches", gam({ rho: 0.2, alpha: 0.7 }), "fresh"],
+    ["ASAM", asam({ rho: 0.3 }), "train"],
+    ["noise on fresh minibatches", noiseAveraged({ rho: 0.3 }), "fresh"],
+    ["the gradient norm", gradientNorm({ alpha: 0.3 }), "train"],
+    ["PGA", maxLoss({ rho: 0.3 }), "train"],
+    ["half of SAM", weighted(sam({ rho: 0.3 }), 0.5), "train"],
   ] as const)(
     "with %s is the derivative of Σ r_t·w_t(φ) in φ, the regularized gradients r_t held constant",
     (_what, regularizer, batches) => {
@@ -211,7 +221,7 @@ describe("the meta-gradient of a window", () => {
       });
       expect(Math.abs((result.metaLoss! * TRUNCATION) / metaLoss - 1)).toBeLessThan(1e-5);
       // Hessian-vector products by differences in float32, within 8e-3 of exact ones along any direction
-      const tolerance = regularizer.name === "gam" ? 1e-3 : 2e-5;
+      const tolerance = ["gam", "gradient-norm"].includes(regularizer.name) ? 1e-3 : 2e-5;
       expectDerivative(result.gradient, phi, tolerance, (weights) =>
         run(weights, (t, params) => dot(cotangents[t - 1]!, params)),
       );
