@@ -44,6 +44,20 @@ fn positive(n: usize) [*]f32 {
     return at;
 }
 
+/// Entries in (−3e-17, 3e-17): moments that are kept, and such that are not.
+fn small(n: usize) [*]f32 {
+    const at = values(n);
+    for (0..n) |i| at[i] *= 3e-17;
+    return at;
+}
+
+/// Entries below 4·2^-120.
+fn smallSquares(n: usize) [*]f32 {
+    const at = positive(n);
+    for (0..n) |i| at[i] = (at[i] - 1) * 0x1p-119;
+    return at;
+}
+
 fn zeros(n: usize) [*]align(64) f32 {
     const at: [*]align(64) f32 = @alignCast(memory[used..].ptr);
     used += (n + 15) / 16 * 16;
@@ -146,6 +160,11 @@ fn steps() void {
             optimizers.rmspropStep(w, u, g, positive(n), n, 0.1, 0.9, 1e-8);
             optimizers.adamStep(w, u, g, values(n), positive(n), n, 0.01, 0.9, 0.999, 1e-8, 0.2, 0.1, 0.001);
             optimizers.lionStep(w, u, g, values(n), n, 0.01, 0.9, 0.99, 0.001);
+            const still = zeros(n);
+            optimizers.momentumStep(w, u, still, small(n), n, 0.1, 0.9, stored);
+            optimizers.rmspropStep(w, u, still, smallSquares(n), n, 0.1, 0.9, 1e-8);
+            optimizers.adamStep(w, u, still, small(n), smallSquares(n), n, 0.01, 0.9, 0.999, 1e-8, 0.2, 0.1, 0.001);
+            optimizers.lionStep(w, u, still, small(n), n, 0.01, 0.9, 0.99, 0.001);
         }
     }
 }

@@ -53,8 +53,8 @@ pub const Moments = struct {
     }
 
     pub inline fn forward(g: F, settings: [*]const f32, w: [*]const f32, state: [*]f32, H: usize) [own]F {
-        const m = madd(all(settings[2]), g, all(settings[1]) * row(state));
-        const v = madd(all(settings[4]) * g, g, all(settings[3]) * row(state + 16));
+        const m = simd.settled(madd(all(settings[2]), g, all(settings[1]) * row(state)), simd.least.moment);
+        const v = simd.settled(madd(all(settings[4]) * g, g, all(settings[3]) * row(state + 16)), simd.least.square);
         put(state, m);
         put(state + 16, v);
         const size = @sqrt(v * all(settings[6])) + all(settings[7]);

@@ -1,10 +1,12 @@
 //! Updates of the hand-designed optimizers, one pass over all vectors each. Every kernel computes an update u from
 //! products and sums that are rounded one by one. Where the pointer `u` is null it is applied, w ← w + u; else it is
-//! stored there and w is left alone: w + u gives the same bits.
+//! stored there and w is left alone: w + u gives the same bits. Moments that no update feels are zero.
 const simd = @import("simd.zig");
 const parallel = @import("parallel.zig");
 const F = simd.F;
 const all = simd.all;
+const settled = simd.settled;
+const least = simd.least;
 
 /// Over n entries: u = rule.step(g, w, &state), where the rule replaces the `states` state vectors.
 inline fn each(comptime states: usize, n: usize, w: [*]f32, u: ?[*]f32, g: [*]const f32, state: [states][*]f32, rule: anytype) void {
@@ -80,7 +82,7 @@ pub fn momentumStep(
         nesterov: bool,
 
         inline fn step(self: @This(), grad: F, _: F, s: *[1]F) F {
-            s[0] = all(self.mu) * s[0] + grad;
+            s[0] = settled(all(self.mu) * s[0] + grad, least.moment);
             const direction = if (self.nesterov) grad + all(self.mu) * s[0] else s[0];
             return -(all(self.lr) * direction);
         }
@@ -97,7 +99,7 @@ pub fn rmspropStep(
         eps: f32,
 
         inline fn step(self: @This(), grad: F, _: F, second: *[1]F) F {
-            second[0] = all(self.decay) * second[0] + all(1 - self.decay) * (grad * grad);
+            second[0] = settled(all(self.decay) * second[0] + all(1 - self.decay) * (grad * grad), least.square);
             return -(all(self.lr) * grad / (@sqrt(second[0]) + all(self.eps)));
         }
     }{ .lr = lr, .decay = decay, .eps = eps });
@@ -118,8 +120,8 @@ pub fn adamStep(
         shrink: f32,
 
         inline fn step(self: @This(), grad: F, at: F, s: *[2]F) F {
-            s[0] = all(self.b1) * s[0] + all(1 - self.b1) * grad;
-            s[1] = all(self.b2) * s[1] + all(1 - self.b2) * (grad * grad);
+            s[0] = settled(all(self.b1) * s[0] + all(1 - self.b1) * grad, least.moment);
+            s[1] = settled(all(self.b2) * s[1] + all(1 - self.b2) * (grad * grad), least.square);
             const direction = all(self.rate) * s[0] / (@sqrt(s[1]) * all(self.root) + all(self.eps));
             return -direction - all(self.shrink) * at;
         }
@@ -138,7 +140,7 @@ pub fn lionStep(
 
         inline fn step(self: @This(), grad: F, at: F, s: *[1]F) F {
             const c = all(self.b1) * s[0] + all(1 - self.b1) * grad;
-            s[0] = all(self.b2) * s[0] + all(1 - self.b2) * grad;
+            s[0] = settled(all(self.b2) * s[0] + all(1 - self.b2) * grad, least.moment);
             // zero and NaN stay what they are
             const sign = @select(f32, c > all(0), all(1), @select(f32, c < all(0), all(-1), c));
             return -(all(self.lr) * sign) - all(self.shrink) * at;

@@ -210,6 +210,15 @@ pub inline fn atLeast(a: anytype, comptime limit: f32) @TypeOf(a) {
     return larger(a, @splat(limit));
 }
 
+/// Sizes below which moments count as zero: of gradients, and of their squares. No update feels them.
+pub const least = .{ .moment = 1e-17, .square = 0x1p-120 };
+
+/// x, or 0 where |x| is below the limit. The moments of a unit that has died would fall among the subnormal numbers, which
+/// are a hundred times slower, and stay there. A NaN passes through.
+pub inline fn settled(x: F, comptime limit: f32) F {
+    return @select(f32, @abs(x) < all(limit), all(0), x);
+}
+
 pub const Q = Vec(4);
 extern fn @"llvm.wasm.relaxed.madd.v4f32"(Q, Q, Q) Q;
 extern fn @"llvm.wasm.pmin.v4f32"(Q, Q) Q;

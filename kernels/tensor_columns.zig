@@ -122,8 +122,7 @@ pub inline fn clip(x: F, comptime limit: f32) F {
     return simd.atLeast(simd.atMost(x, limit), -limit);
 }
 
-/// x, or 0 below 1e-17, which no input feels: the moments of a unit that has died would fall among the subnormal numbers,
-/// which are a hundred times slower, and stay there. A NaN passes through.
+/// x, or 0 where no input feels it.
 pub inline fn settled(x: F) F {
-    return @select(f32, @abs(x) < all(1e-17), all(0), x);
+    return simd.settled(x, simd.least.moment);
 }

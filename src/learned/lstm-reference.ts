@@ -1,5 +1,6 @@
 // The optimizers of two LSTM layers coordinate by coordinate in float64, forward only, as plainly as the definitions
 // read. The tests hold the kernels' updates against them, and the kernels' meta-gradients against finite differences.
+import { LEAST_MOMENT, LEAST_SQUARE, settled } from "../optimizers/reference.ts";
 import { lstmLayout } from "./lstm.ts";
 import { rnnpropLayout } from "./rnnprop.ts";
 
@@ -49,8 +50,8 @@ export function relativeMoments(
   { step, moments }: ReferenceState,
   { b1, b2, eps }: RnnpropReference,
 ): [number, number] {
-  moments[0] = b1 * moments[0] + (1 - b1) * g;
-  moments[1] = b2 * moments[1] + (1 - b2) * g * g;
+  moments[0] = settled(b1 * moments[0] + (1 - b1) * g, LEAST_MOMENT);
+  moments[1] = settled(b2 * moments[1] + (1 - b2) * g * g, LEAST_SQUARE);
   const size = Math.sqrt(moments[1] / (1 - b2 ** step)) + eps;
   return [moments[0] / (1 - b1 ** step) / size, g / size];
 }

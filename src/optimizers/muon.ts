@@ -6,7 +6,7 @@ import { type Settings, settle } from "../spec.ts";
 import { defineOptimizer, requireLength, zeros } from "./define.ts";
 import { orthogonalize } from "./newton-schulz.ts";
 import { muonParameters } from "./parameters.ts";
-import { adamUpdate, power } from "./reference.ts";
+import { adamUpdate, LEAST_MOMENT, power, settled } from "./reference.ts";
 import { slotsNamed } from "./slots.ts";
 import type { Optimizer } from "./types.ts";
 
@@ -33,7 +33,7 @@ export function muon(options: MuonOptions = {}): Optimizer {
     const rows = shape[0]!;
     const cols = size / rows;
     for (let i = 0; i < size; i++) {
-      const entry = momentum * m[i]! + (1 - momentum) * g[i]!;
+      const entry = settled(momentum * m[i]! + (1 - momentum) * g[i]!, LEAST_MOMENT);
       m[i] = entry;
       out[i] = momentum * entry + (1 - momentum) * g[i]!;
     }

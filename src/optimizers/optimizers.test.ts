@@ -149,6 +149,28 @@ describe.each(definitions)("%s", (_name, optimizer, definition) => {
       { numRuns: 60 },
     );
   });
+
+  it("keeps no subnormal number where a gradient has become 0, in and out of kernel memory", () => {
+    const arena = openArena();
+    const layout = layoutOf([{ name: "w", shape: [19] }]);
+    const [inside, outside] = [arena.float32(19), new Float32Array(19)];
+    const [first, second] = [optimizer.init(layout, { arena }), optimizer.init(layout, { arena })];
+    const gradient = arena.float32(19);
+    gradient.set(draw(19, 3));
+    // a second moment that decays by 0.9 passes 2^-126 after 830 steps
+    for (let t = 0; t < 1000; t++) {
+      optimizer.step(inside, gradient, first);
+      optimizer.step(outside, Float32Array.from(gradient), second);
+      gradient.fill(0);
+      for (const [name, vector] of Object.entries(first.vectors)) {
+        expect(vector).toEqual(second.vectors[name]);
+        expect(vector.filter((x) => x !== 0 && Math.abs(x) < 2 ** -126)).toHaveLength(0);
+      }
+    }
+    for (const vector of Object.values(first.vectors)) expect(vector.every((x) => x === 0)).toBe(true);
+    expect(new Float32Array(inside)).toEqual(outside);
+    arena.close();
+  });
 });
 
 describe("optimizers", () => {

@@ -15,6 +15,15 @@ export function power(base: number, exponent: number): number {
   return result;
 }
 
+/** Sizes below which moments count as zero: of gradients, and of their squares. */
+export const LEAST_MOMENT: number = Math.fround(1e-17);
+export const LEAST_SQUARE: number = 2 ** -120;
+
+/** x, or 0 below the limit: subnormal numbers, into which the moments of dead units would fall, are very slow. */
+export function settled(x: number, limit: number): number {
+  return Math.abs(x) < limit ? 0 : x;
+}
+
 export function gradientUpdate(u: Vector, g: Vector, lr: number): void {
   const rate = roundingOf(u)(lr);
   for (let i = 0; i < u.length; i++) u[i] = -rate * g[i]!;
@@ -29,7 +38,7 @@ export function momentumUpdate(
   const r = roundingOf(u);
   const [rate, keep] = [r(lr), r(momentum)];
   for (let i = 0; i < u.length; i++) {
-    const velocity = r(r(keep * v[i]!) + g[i]!);
+    const velocity = settled(r(r(keep * v[i]!) + g[i]!), LEAST_MOMENT);
     v[i] = velocity;
     const direction = nesterov ? r(g[i]! + r(keep * velocity)) : velocity;
     u[i] = -rate * direction;
@@ -46,7 +55,7 @@ export function rmspropUpdate(
   const [rate, keep, small] = [r(lr), r(decay), r(eps)];
   const rest = r(1 - keep);
   for (let i = 0; i < u.length; i++) {
-    const square = r(r(keep * s[i]!) + r(rest * r(g[i]! * g[i]!)));
+    const square = settled(r(r(keep * s[i]!) + r(rest * r(g[i]! * g[i]!))), LEAST_SQUARE);
     s[i] = square;
     u[i] = -(r(rate * g[i]!) / r(r(Math.sqrt(square)) + small));
   }
@@ -71,8 +80,8 @@ export function adamUpdate(
   const rest2 = r(1 - b2);
   const shrink = r(options.shrink);
   for (let i = 0; i < u.length; i++) {
-    const first = r(r(b1 * m[i]!) + r(rest1 * g[i]!));
-    const second = r(r(b2 * v[i]!) + r(rest2 * r(g[i]! * g[i]!)));
+    const first = settled(r(r(b1 * m[i]!) + r(rest1 * g[i]!)), LEAST_MOMENT);
+    const second = settled(r(r(b2 * v[i]!) + r(rest2 * r(g[i]! * g[i]!))), LEAST_SQUARE);
     m[i] = first;
     v[i] = second;
     const direction = r(r(rate * first) / r(r(r(Math.sqrt(second)) * root) + eps));
@@ -93,7 +102,7 @@ export function lionUpdate(
   const [rest1, rest2] = [r(1 - b1), r(1 - b2)];
   for (let i = 0; i < u.length; i++) {
     const direction = Math.sign(r(r(b1 * m[i]!) + r(rest1 * g[i]!)));
-    m[i] = r(b2 * m[i]!) + r(rest2 * g[i]!);
+    m[i] = settled(r(r(b2 * m[i]!) + r(rest2 * g[i]!)), LEAST_MOMENT);
     u[i] = r(-rate * direction) - r(shrink * w[i]!);
   }
 }

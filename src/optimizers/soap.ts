@@ -3,7 +3,7 @@ import { diagonalize } from "../kernels/symmetric.ts";
 import { type Settings, settle } from "../spec.ts";
 import { defineOptimizer, requireLength } from "./define.ts";
 import { soapParameters } from "./parameters.ts";
-import { power } from "./reference.ts";
+import { LEAST_MOMENT, LEAST_SQUARE, power, settled } from "./reference.ts";
 import type { Optimizer, OptimizerState } from "./types.ts";
 
 /** Settings of SOAP: `lr`, `b1`, `b2`, `decay`, `frequency`, `maxDimension`, `eps`. */
@@ -88,11 +88,11 @@ export function soap(options: SoapOptions = {}): Optimizer {
           for (const side of [left, right]) if (side) refresh(side);
         }
         if (first) continue;
-        for (let i = 0; i < size; i++) m[i] = b1 * m[i]! + (1 - b1) * g[i]!;
+        for (let i = 0; i < size; i++) m[i] = settled(b1 * m[i]! + (1 - b1) * g[i]!, LEAST_MOMENT);
         const rotated = rotate(g, block, false);
         const direction = rotate(Float64Array.from(m), block, false);
         for (let i = 0; i < size; i++) {
-          v[i] = b2 * v[i]! + (1 - b2) * rotated[i]! * rotated[i]!;
+          v[i] = settled(b2 * v[i]! + (1 - b2) * rotated[i]! * rotated[i]!, LEAST_SQUARE);
           direction[i] = direction[i]! / c1 / (Math.sqrt(v[i]! / c2) + eps);
         }
         const turned = rotate(direction, block, true);
