@@ -73,10 +73,14 @@ export const optimizers: Command<CliContext> = listCommand(
 
 export const regularizers: Command<CliContext> = listCommand(
   "regularizers",
-  "List regularizers with their settings",
+  "List regularizers with their settings, and the rules by which they may change (--regularization)",
   async () => {
     const { describeRegularizers } = await import("../regularizers/registry.ts");
-    return describeRegularizers();
+    const { regularizations } = await import("../meta/regularization/registry.ts");
+    return [
+      ...describeRegularizers(),
+      ...entries(regularizations).map((entry) => ({ ...entry, name: `--regularization ${entry.name}` })),
+    ];
   },
 );
 

@@ -197,6 +197,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     tasks: written.tasks.map(absoluteModule),
     learned: absoluteModule(written.learned),
     regularizer: absoluteModule(written.regularizer),
+    ...(written.arms && { arms: written.arms.map(absoluteModule) }),
     estimator: absoluteModule(written.estimator),
     schedule: absoluteModule(written.schedule),
   };

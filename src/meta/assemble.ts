@@ -5,6 +5,8 @@ import type { TaskFamily } from "../tasks/family.ts";
 import type { MetaConfig } from "./config.ts";
 import type { MetaObjective } from "./objective.ts";
 import type { MetaTraining } from "./outer-loop.ts";
+import { regularizerInForce } from "./regularization/registry.ts";
+import type { Regularization } from "./regularization/types.ts";
 import type { Estimator, Schedule } from "./types.ts";
 
 /** What a configuration names, tasks aside, as built objects. */
@@ -12,6 +14,10 @@ export interface MetaParts {
   readonly learned: LearnedOptimizer;
   readonly estimator: Estimator;
   readonly regularizer: Regularizer;
+  /** What of it changes while meta-training goes on; nothing where missing. */
+  readonly regularization?: Regularization | undefined;
+  /** The regularizers that a bandit chooses from. */
+  readonly arms?: readonly Regularizer[];
   readonly schedule: Schedule;
   readonly objective: MetaObjective;
   readonly teacher: Optimizer | undefined;
@@ -21,7 +27,17 @@ export interface MetaParts {
 /** Puts the parts of a meta-training run together. */
 export function assembleMetaTraining(
   config: MetaConfig,
-  { learned, estimator, regularizer, schedule, objective, teacher, outerOptimizer }: MetaParts,
+  {
+    learned,
+    estimator,
+    regularizer,
+    regularization,
+    arms = [],
+    schedule,
+    objective,
+    teacher,
+    outerOptimizer,
+  }: MetaParts,
   families: readonly TaskFamily[],
 ): MetaTraining {
   return {
@@ -32,6 +48,12 @@ export function assembleMetaTraining(
       families,
       learned,
       regularizer: regularizer.apply,
+      regularization: regularization && {
+        rule: regularization,
+        arms: arms.length,
+        at: (state, moment, observe) =>
+          regularizerInForce({ regularizer, arms }, regularization.inForce(state, moment), observe).apply,
+      },
       objective,
       teacher,
       imitation: config.imitationShare,

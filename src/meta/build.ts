@@ -15,6 +15,7 @@ import { requireUnroll } from "./estimators/windows.ts";
 import { metaObjectives } from "./objective.ts";
 import type { MetaTraining } from "./outer-loop.ts";
 import { outerOptimizerOf } from "./outer-optimizer.ts";
+import { buildRegularization, checkRegularization } from "./regularization/registry.ts";
 import { buildSchedule } from "./schedules/registry.ts";
 import type { Estimator, Schedule } from "./types.ts";
 
@@ -46,10 +47,16 @@ export async function buildParts(config: MetaConfig): Promise<MetaParts> {
   const schedule = await loadSchedule(config.schedule);
   if (estimator.backpropagates) requireUnroll(learned);
   refuseRaggedWindows(estimator, schedule);
+  const regularizer = await loadRegularizer(config.regularizer);
+  const regularization = buildRegularization(config.regularization);
+  const arms = await Promise.all((config.arms ?? []).map(loadRegularizer));
+  checkRegularization(regularization, regularizer, arms);
   return {
     learned,
     estimator,
-    regularizer: await loadRegularizer(config.regularizer),
+    regularizer,
+    regularization,
+    arms,
     schedule,
     objective: buildSpec(config.objective, "objective", metaObjectives),
     teacher: config.imitation === "none" ? undefined : makeOptimizer(config.imitation),
@@ -100,7 +107,13 @@ async function defaultOf(kind: string, path: string): Promise<object> {
 
 /** The modules of the user's own that a configuration names, by path. */
 export function modulesOf(config: MetaConfig): string[] {
-  const specs = [config.learned, config.regularizer, config.estimator, config.schedule];
+  const specs = [
+    config.learned,
+    config.regularizer,
+    ...(config.arms ?? []),
+    config.estimator,
+    config.schedule,
+  ];
   const paths = specs.flatMap((spec) => {
     const { path } = parseSpec(spec);
     return path !== undefined && isModulePath(path) ? [path] : [];

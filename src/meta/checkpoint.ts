@@ -15,6 +15,7 @@ import { decodeSafetensors, encodeSafetensors, type Safetensors, type Tensor } f
 import { LOWLAND_VERSION } from "../version.ts";
 import { META_CONFIG_VERSION, type MetaConfig } from "./config.ts";
 import type { TrainerState } from "./outer-loop.ts";
+import type { RegularizationState } from "./regularization/types.ts";
 import type { InnerState, Instance, ScheduleState } from "./types.ts";
 
 const [, FORMAT] = CHECKPOINT_FORMATS;
@@ -36,6 +37,7 @@ interface Bookkeeping {
   readonly gradientEvaluations: number;
   readonly innerSteps: number;
   readonly schedule: ScheduleState;
+  readonly regularization?: RegularizationState;
   readonly best?: { readonly outerStep: number; readonly loss: number };
   readonly instances: readonly {
     readonly number: number;
@@ -86,11 +88,14 @@ export function encodeCheckpoint(
     gradientEvaluations: state.gradientEvaluations,
     innerSteps: state.innerSteps,
     schedule: state.schedule,
+    ...(state.regularization && { regularization: state.regularization }),
     ...(best && { best: { outerStep: best.outerStep, loss: best.loss } }),
-    instances: state.instances.map(({ number, draw, runs }) => ({
+    instances: state.instances.map(({ number, draw: { task, key, horizon, start }, runs }) => ({
       number,
-      ...draw,
-      key: keyToString(draw.key),
+      task,
+      key: keyToString(key),
+      horizon,
+      start,
       runs: runs.map(({ step, known }) => ({ step, ...(known && { knownLoss: known.loss }) })),
     })),
   };
@@ -141,6 +146,7 @@ export function decodeCheckpoint(
     gradientEvaluations: saved.gradientEvaluations,
     innerSteps: saved.innerSteps,
     schedule: saved.schedule,
+    ...(saved.regularization && { regularization: saved.regularization }),
     best: saved.best && { ...saved.best, ...(bestParams && { metaParams: bestParams }) },
     instances: saved.instances.map(({ number, task, key, horizon, start, runs }, index): Instance => {
       const at = `instance.${index}.`;

@@ -32,6 +32,19 @@ export const META_FIELDS = {
     placeholder: "spec",
     description: "Regularizer of the meta-objective, such as sam:rho=0.05",
   },
+  regularization: {
+    kind: "text",
+    default: "fixed",
+    placeholder: "spec",
+    description:
+      "What of it changes: fixed, schedule:setting=rho,to=0.1,over=500, dual:tau=0.01 or bandit, joined by +",
+  },
+  arms: {
+    kind: "specs",
+    optional: true,
+    placeholder: "spec",
+    description: "Regularizers that a bandit chooses from",
+  },
   estimator: {
     kind: "text",
     default: "bptt:truncation=20",

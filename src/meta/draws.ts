@@ -2,9 +2,11 @@ import { foldIn, key, split } from "../random/key.ts";
 import type { Draw, Instance, Schedule, ScheduleState } from "./types.ts";
 
 /** The random streams of a run. */
-export function streams(seed: number): Record<"init" | "instances" | "validation", ReturnType<typeof key>> {
-  const [init, instances, validation] = split(key(seed), 3);
-  return { init, instances, validation };
+export function streams(
+  seed: number,
+): Record<"init" | "instances" | "validation" | "regularization", ReturnType<typeof key>> {
+  const [init, instances, validation, regularization] = split(key(seed), 4);
+  return { init, instances, validation, regularization };
 }
 
 /** Stream of an inner training's key that its horizon is drawn from: "hori" as a number. */

@@ -1,4 +1,5 @@
 import { LowlandError } from "../errors.ts";
+import type { Observer } from "../regularizers/weighted.ts";
 import type { Pool } from "../threads/seats.ts";
 import { type DrawSource, drawNext } from "./draws.ts";
 import { type InnerProblem, openSamples } from "./rollout.ts";
@@ -33,12 +34,23 @@ export interface MetaWork {
 /** Opens a worker in this thread. */
 export function openMetaWorker({ problem, estimator, source }: MetaWork): MetaWorker {
   const samples = openSamples(problem);
-  const opened = estimator.open(problem);
+  const seen = { added: 0, loss: 0 };
+  const observe: Observer = (added, loss) => {
+    seen.added += added;
+    seen.loss += loss;
+  };
+  const observes = problem.regularization?.rule.observes === true;
+  const opened = estimator.open(observes ? { ...problem, observe } : problem);
   return {
     estimate(metaParams, instance, state) {
+      const { regularization } = instance.draw;
+      Object.assign(seen, { added: 0, loss: 0 });
       const estimate = opened.estimate(metaParams, instance, {
         stage: source.schedule.stage(state),
-        next: (index, number) => drawNext(source, state, index, number),
+        next: (index, number) => ({
+          ...drawNext(source, state, index, number),
+          ...(regularization && { regularization }),
+        }),
       });
       const { gradient, instance: after } = estimate;
       if (gradient?.length !== metaParams.length || after === undefined) {
@@ -47,7 +59,11 @@ export function openMetaWorker({ problem, estimator, source }: MetaWork): MetaWo
           `estimator ${estimator.name} gives no estimate: a gradient of ${metaParams.length} entries and the instance after it are needed; correct it`,
         );
       }
-      return { ...estimate, gradient: own(gradient) };
+      return {
+        ...estimate,
+        gradient: own(gradient),
+        ...(observes && { added: seen.added / seen.loss }),
+      };
     },
     validate: (metaParams, request) => validate(problem, samples, metaParams, request),
     close: () => opened.close(),

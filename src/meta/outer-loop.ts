@@ -8,6 +8,7 @@ import { foldIn, keyToString } from "../random/key.ts";
 import type { MetaConfig } from "./config.ts";
 import { drawAll, drawNext, streams } from "./draws.ts";
 import type { Executor, MetaWork } from "./executor.ts";
+import type { RegularizationState } from "./regularization/types.ts";
 import type { Estimate, Instance, ScheduleState } from "./types.ts";
 
 /** A meta-training run as built objects: what its configuration names, resolved once. */
@@ -26,6 +27,8 @@ export interface TrainerState {
   readonly outer: Readonly<OptimizerState>;
   readonly instances: readonly Instance[];
   readonly schedule: ScheduleState;
+  /** Where the regularization stands; missing where it is fixed. */
+  readonly regularization?: RegularizationState;
   /** Whether the schedule has ended the run. */
   readonly stopped: boolean;
   /** Estimates thrown away because something in them was not finite. */
@@ -55,6 +58,8 @@ export interface OuterStepRecord {
   readonly horizon: number;
   /** Estimates thrown away in this step. */
   readonly diverged: number;
+  /** What of the regularizer was in force, and S, what it added to the loss as a share of that, where it was observed. */
+  readonly regularization?: Readonly<Record<string, number>>;
   /** Present after a meta-validation. */
   readonly validation?: Validation & { readonly best: boolean };
   /** The meta-validation that the next stage of the schedule starts from, if one starts. */
@@ -82,12 +87,16 @@ export function initialState(
   if (init === undefined) learned.init(streams(config.seed).init, metaParams);
   else metaParams.set(init);
   const schedule = source.schedule.initial();
+  const { regularization } = problem;
   return {
     outerStep: 0,
     metaParams,
     outer: freshOuter(outerOptimizer, learned, config),
     instances: drawAll(source, schedule, () => 0),
     schedule,
+    ...(regularization && {
+      regularization: regularization.rule.initial(regularization.arms, streams(config.seed).regularization),
+    }),
     stopped: false,
     diverged: 0,
     fruitless: 0,
@@ -171,8 +180,16 @@ async function outerStep(
   executor: Executor,
   started: TrainerState,
 ): Promise<{ next: TrainerState; record: OuterStepRecord }> {
-  const { config, source } = training;
-  const { instances, metaParams } = started;
+  const { config, source, problem } = training;
+  const { metaParams, regularization: standing } = started;
+  const rule = problem.regularization?.rule;
+  const instances =
+    standing === undefined
+      ? started.instances
+      : started.instances.map((instance) => {
+          const regularization = { outerStep: started.outerStep, state: standing };
+          return { ...instance, draw: { ...instance.draw, regularization } };
+        });
   const estimates = await executor.estimates(metaParams, instances, started.schedule);
   const usable = estimates.filter(({ diverged }) => !diverged);
   const stepped = update(training, started, usable);
@@ -207,6 +224,18 @@ async function outerStep(
     ? await validateAll(training, executor, next)
     : undefined;
   if (stage !== undefined) ({ state: next, best } = judged(training, next, stage));
+  const added = average(usable.flatMap((estimate) => estimate.added ?? []));
+  if (rule !== undefined && standing !== undefined) {
+    next = {
+      ...next,
+      regularization: rule.next(standing, {
+        outerStep: number,
+        added: Number.isFinite(added) ? added : undefined,
+        validation: (stage ?? validation)?.loss,
+        key: foldIn(streams(config.seed).regularization, number),
+      }),
+    };
+  }
   const [first] = estimates;
   const { draw, runs } = first!.instance;
   return {
@@ -219,6 +248,13 @@ async function outerStep(
       innerStep: first!.done ? draw.horizon : draw.start + (runs[0]?.step ?? 0),
       horizon: draw.horizon,
       diverged: estimates.length - usable.length,
+      ...(rule &&
+        standing && {
+          regularization: {
+            ...rule.numbers(standing, started.outerStep),
+            ...(Number.isFinite(added) && { added }),
+          },
+        }),
       ...(validation && { validation: { ...validation, best } }),
       ...(stage && { nextStage: stage }),
     },

@@ -2,15 +2,17 @@ import { openKept } from "../kernels/kept.ts";
 import type { Arena } from "../kernels/memory.ts";
 import { openArena } from "../kernels/module.ts";
 import type { Layout } from "../kernels/types.ts";
-import { addScaled, scale } from "../kernels/vector.ts";
+import { addScaled, norm, scale } from "../kernels/vector.ts";
 import type { LearnedOptimizer, Unroll } from "../learned/types.ts";
 import type { Optimizer, OptimizerState } from "../optimizers/types.ts";
 import { foldIn, type Key, keyToString, split } from "../random/key.ts";
 import { type CountedObjective, countGradients } from "../regularizers/count.ts";
 import type { RegularizerFunction } from "../regularizers/types.ts";
+import type { Observer } from "../regularizers/weighted.ts";
 import type { TaskFamily } from "../tasks/family.ts";
 import type { Known, Objective, Task } from "../tasks/types.ts";
 import { type MetaObjective, normalized } from "./objective.ts";
+import type { Moment, Regularization, RegularizationState } from "./regularization/types.ts";
 import type { Draw, InnerState } from "./types.ts";
 
 /** What meta-training is about, as built objects: tasks × learned optimizer × meta-objective. */
@@ -18,12 +20,24 @@ export interface InnerProblem {
   readonly families: readonly TaskFamily[];
   readonly learned: LearnedOptimizer;
   readonly regularizer: RegularizerFunction;
+  /** What of the regularizer changes, and what takes its place at a moment; missing where it is fixed. */
+  readonly regularization?: ChangingRegularizer | undefined;
   readonly objective: MetaObjective;
   /** Whom the learned optimizer imitates in some windows. */
   readonly teacher?: Optimizer | undefined;
   /** Share of windows that imitate, by stage of the schedule; the last holds for all later ones. */
   readonly imitation?: readonly number[];
+  /** Takes what the regularizer adds at every term, where the regularization observes it. */
+  readonly observe?: Observer;
   readonly activations?: "auto" | "stored" | "recomputed";
+}
+
+/** A rule by which the regularizer changes, with what it changes. */
+export interface ChangingRegularizer {
+  readonly rule: Regularization;
+  readonly arms: number;
+  /** The regularizer in force at a moment. */
+  at(state: RegularizationState, moment: Moment, observe?: Observer): RegularizerFunction;
 }
 
 /** Keys of one inner training: its sample, initial parameters, minibatches, and minibatches of the meta-objective. */
@@ -95,7 +109,7 @@ const KEPT_LAYOUTS = 4;
 interface Buffers {
   readonly params: Float32Array;
   readonly gradient: Float32Array;
-  /** u of the last step and of the teacher, where windows may imitate. */
+  /** u of the last step, where somebody reads it, and of the teacher. */
   readonly update: Float32Array;
   readonly state: OptimizerState;
   readonly taught: Float32Array;
@@ -132,12 +146,16 @@ export interface Rollout {
 
 /** Opens a rollout; its memory is freed with the arena. */
 export function openRollout(problem: InnerProblem, samples: Samples, arena: Arena): Rollout {
-  const { objective, teacher } = problem;
+  const { objective, teacher, regularization, observe } = problem;
+  const readsUpdate = regularization?.rule.readsUpdate ?? false;
+  const keepsUpdate = teacher !== undefined || readsUpdate;
   const kept = openKept<Buffers>(arena, KEPT_LAYOUTS);
   let buffers!: Buffers;
   let sample!: Sample;
   let keys!: ReturnType<typeof drawKeys>;
   let known: Known | undefined;
+  let standing: Draw;
+  let length = Number.NaN; // ‖u‖ of the last step
   let step = 0;
   let loss = Number.NaN;
 
@@ -145,12 +163,11 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
     const id = layout.slots.map(({ shape, kind }) => `${kind}${shape.join("x")}`).join();
     const found = kept(id, (own) => {
       const vector = (): Float32Array => own.float32(layout.size);
-      const imitates = teacher !== undefined;
       return {
         params: vector(),
         gradient: vector(),
-        update: imitates ? vector() : new Float32Array(0),
-        taught: imitates ? vector() : new Float32Array(0),
+        update: keepsUpdate ? vector() : new Float32Array(0),
+        taught: teacher !== undefined ? vector() : new Float32Array(0),
         state: optimizer.init(layout, { horizon, arena: own }),
         teacher: teacher?.init(layout, { horizon, arena: own }),
       };
@@ -164,9 +181,18 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
 
   const open = (draw: Draw, optimizer: Optimizer): void => {
     sample = samples.of(draw);
+    standing = draw;
     keys = drawKeys(draw.key);
     buffers = bufferOf(sample.task.layout, draw.horizon, optimizer);
     known = undefined;
+  };
+
+  /** The objective of the term at the present point: the run's, or what the regularization makes of it here. */
+  const termHere = (): Objective => {
+    const { start, horizon, regularization: at } = standing;
+    if (regularization === undefined || at === undefined) return sample.term;
+    const moment = { outerStep: at.outerStep, innerStep: start + step, horizon, update: length };
+    return regularization.at(at.state, moment, observe)(sample.base);
   };
 
   const setVectors = (state: OptimizerState, vectors: Readonly<Record<string, Float32Array>>): void => {
@@ -252,20 +278,19 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
 
     advance(optimizer, unroll) {
       const { params, gradient, state, update, taught, teacher: teaching } = buffers;
-      if (teaching !== undefined) {
-        teacher!.update(gradient, teaching, { params, loss }, taught);
-        update.set(params);
-      }
+      if (teaching !== undefined) teacher!.update(gradient, teaching, { params, loss }, taught);
+      if (keepsUpdate) update.set(params);
       if (unroll === undefined) optimizer.step(params, gradient, state, { loss });
       else unroll.step(params, gradient);
-      if (teaching !== undefined) addScaled(params, -1, update, update);
+      if (keepsUpdate) addScaled(params, -1, update, update);
+      if (readsUpdate) length = norm(update);
       step++;
       known = undefined;
     },
 
     term(gradient, { final = false } = {}) {
       const { params } = buffers;
-      const { term } = sample;
+      const term = termHere();
       const batches = objective.batches === "train" ? keys.batches : keys.fresh;
       const batch = foldIn(batches, step);
       // the plain evaluation serves the next step too, unless there is none or the term is the loss itself

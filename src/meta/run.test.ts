@@ -86,6 +86,25 @@ describe("a run ends in the bits of one left alone, on any number of threads and
         schedule: "log-uniform:4,12",
       },
     ],
+    [
+      "a multiplier and a schedule",
+      {
+        ...SAM,
+        estimator: "pes:truncation=5",
+        schedule: "log-uniform:4,12",
+        regularization: "dual:tau=0.001,rate=5,from=0.5+schedule:setting=rho,to=0.5,along=update,over=0.1",
+      },
+    ],
+    [
+      "a bandit",
+      {
+        arms: ["none", "sam:rho=0.5", "gradient-norm:alpha=1"],
+        regularization: "bandit",
+        estimator: "bptt:truncation=3",
+        schedule: "constant:12",
+        checkpointEvery: 1,
+      },
+    ],
   ] as [string, MetaConfigInput][])("%s", async (name, changes) => {
     const config = configOf(changes);
     const id = name.replaceAll(" ", "-");
@@ -102,6 +121,31 @@ describe("a run ends in the bits of one left alone, on any number of threads and
     expect(resumed.bytes.equals(alone.bytes)).toBe(true);
     expect(alone.interrupted).toBe(false);
   });
+});
+
+it("what of a regularizer is in force goes into metrics and card", async () => {
+  const path = join(folder, "told");
+  const config = configOf({
+    ...SAM,
+    estimator: "pes:truncation=5",
+    regularization: "dual:tau=0.001,from=0.5+schedule:setting=rho,from=0.1,to=0.3,over=4",
+  });
+  await runMetaTraining(path, config);
+  const records = readMetrics(join(path, "metrics.jsonl")) as { regularization?: Record<string, number> }[];
+  const numbers = records.map(({ regularization }) => regularization!);
+  expect(numbers.map(({ rho }) => rho!.toFixed(6))).toEqual(
+    [0.1, 0.15, 0.2, 0.25, 0.3, 0.3].map((rho) => rho.toFixed(6)),
+  );
+  // λ ← max(0, λ + rate·(S − τ)), S as it was recorded
+  for (const [i, { lambda, added }] of numbers.entries()) {
+    expect(lambda).toBe(
+      i === 0 ? 0.5 : Math.max(0, numbers[i - 1]!.lambda! + (numbers[i - 1]!.added! - 0.001)),
+    );
+    expect(added).toBeGreaterThan(0);
+  }
+  const card = readFileSync(join(path, "README.md"), "utf8");
+  expect(card).toMatch(/\| lambda over outer steps \| [▁-█]{6} 0\.5 to 0\.\d+ \|/);
+  expect(card).toMatch(/\| rho over outer steps \| [▁-█]{6} 0\.1 to 0\.3 \|/);
 });
 
 describe("--resume", () => {

@@ -27,6 +27,7 @@ import {
   type OuterStepRecord,
   type TrainerState,
 } from "./outer-loop.ts";
+import { historyOf } from "./regularization/history.ts";
 import { openExecutor } from "./threads.ts";
 import { readInit } from "./weights.ts";
 
@@ -321,8 +322,12 @@ function scalarsOf({
   loss,
   metaGradientNorm,
   validation,
+  regularization = {},
 }: OuterStepRecord): Record<string, number> {
   return {
+    ...Object.fromEntries(
+      Object.entries(regularization).map(([name, value]) => [`regularization/${name}`, value]),
+    ),
     "meta/loss": metaLoss,
     "meta/plain_loss": loss,
     "meta/gradient_norm": metaGradientNorm,
@@ -332,8 +337,18 @@ function scalarsOf({
 }
 
 function cardOf(run: RunDirectory, config: MetaConfig, state: TrainerState, seconds: number): string {
+  const history =
+    state.regularization === undefined ? {} : historyOf(readMetrics(`${run.path}/metrics.jsonl`));
+  const changes = Object.entries(history).map(
+    ([name, figure]) => [`${name} over outer steps`, figure] as const,
+  );
   return formatCard({
-    title: `Learned optimizer: ${config.learned}, regularizer ${config.regularizer}`,
+    title: `Learned optimizer: ${config.learned}, regularizer ${[
+      config.arms?.join(" or ") ?? config.regularizer,
+      config.regularization === "fixed" ? [] : config.regularization,
+    ]
+      .flat()
+      .join(", ")}`,
     description: `Meta-trained on ${config.tasks.join(", ")} for ${state.outerStep} outer steps. Use it with \`--optimizer learned:PATH\`, PATH being this directory.`,
     meta: run.meta,
     config,
@@ -344,6 +359,7 @@ function cardOf(run: RunDirectory, config: MetaConfig, state: TrainerState, seco
       "windows thrown away": state.diverged,
       "optimizee gradients": state.gradientEvaluations,
       seconds: Math.round(seconds),
+      ...Object.fromEntries(changes),
     },
   });
 }

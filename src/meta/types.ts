@@ -1,4 +1,5 @@
 import type { Key } from "../random/key.ts";
+import type { RegularizationState } from "./regularization/types.ts";
 import type { InnerProblem } from "./rollout.ts";
 
 /** One inner training before it starts: everything else follows from it. Plain data. */
@@ -14,6 +15,8 @@ export interface Draw {
    * trainings, so that an outer step sees windows from all phases of the horizon.
    */
   readonly start: number;
+  /** Where the run's regularization stands, set anew for every outer step; missing where it is fixed. */
+  readonly regularization?: { readonly outerStep: number; readonly state: RegularizationState };
 }
 
 /** An inner training under way, as plain data: what a window takes and gives back. */
@@ -55,6 +58,8 @@ export interface Estimate {
   readonly loss: number;
   /** Mean term of the meta-objective; missing where the window has none, as with `over=last` before a training's end. */
   readonly metaLoss?: number;
+  /** What the regularizer added to the plain losses over these, where the regularization observes it. */
+  readonly added?: number;
   /** Inner steps taken, those of both signs of a pair. */
   readonly innerSteps: number;
   /** Evaluations of the optimizee's gradient. */

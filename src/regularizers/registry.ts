@@ -30,9 +30,18 @@ function entry<const P extends ParameterTable>(
   return {
     description,
     parameters: { ...parameters, weight: WEIGHT },
-    create({ weight, ...settings }: Readonly<Record<string, SettingValue>>) {
-      return weighted(create(settings), weight as number);
-    },
+    create: (settings) => built(create, settings),
+  };
+}
+
+function built(
+  create: SpecEntry<Regularizer>["create"],
+  settings: Readonly<Record<string, SettingValue>>,
+): Regularizer {
+  const { weight, ...own } = settings;
+  return {
+    ...weighted(create(own), weight as number),
+    with: (changed) => built(create, { ...settings, ...changed }),
   };
 }
 

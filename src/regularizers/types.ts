@@ -36,6 +36,8 @@ export interface Regularizer {
    */
   readonly cost: { readonly lossAndGradient: Cost; readonly loss: Cost };
   readonly apply: RegularizerFunction;
+  /** The same with other settings, of those that a spec string builds. */
+  readonly with?: (settings: Readonly<Record<string, number>>) => Regularizer;
 }
 
 /** The cost of the plain objective: what a regularizer costs whose settings switch it off. */
