@@ -76,7 +76,15 @@ export {
   type TrainerState,
 } from "./meta/outer-loop.ts";
 export { outerOptimizerOf } from "./meta/outer-optimizer.ts";
-export type { InnerProblem } from "./meta/rollout.ts";
+export { buildRegularization, checkRegularization, regularizations } from "./meta/regularization/registry.ts";
+export type {
+  InForce,
+  Moment,
+  Regularization,
+  RegularizationState,
+  Shown,
+} from "./meta/regularization/types.ts";
+export type { ChangingRegularizer, InnerProblem } from "./meta/rollout.ts";
 export { openRollout, openSamples, type Rollout } from "./meta/rollout.ts";
 export { constant } from "./meta/schedules/constant.ts";
 export { curriculum } from "./meta/schedules/curriculum.ts";

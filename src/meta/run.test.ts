@@ -144,7 +144,7 @@ it("what of a regularizer is in force goes into metrics and card", async () => {
     expect(added).toBeGreaterThan(0);
   }
   const card = readFileSync(join(path, "README.md"), "utf8");
-  expect(card).toMatch(/\| lambda over outer steps \| [▁-█]{6} 0\.5 to 0\.\d+ \|/);
+  expect(card).toMatch(/\| lambda over outer steps \| [▁-█]{6} 0\.5 to \d\.\d+ \|/);
   expect(card).toMatch(/\| rho over outer steps \| [▁-█]{6} 0\.1 to 0\.3 \|/);
 });
 
