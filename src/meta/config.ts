@@ -43,7 +43,7 @@ export const META_FIELDS = {
     kind: "specs",
     optional: true,
     placeholder: "spec",
-    description: "Regularizers that a bandit chooses from",
+    description: "Regularizers among which a bandit chooses",
   },
   estimator: {
     kind: "text",
