@@ -22,6 +22,11 @@ export interface Pair {
    * the curvature gap at the largest radius; `properties` adds what regularizers lower, at every radius.
    */
   readonly measures?: "quality" | "main" | "properties";
+  /**
+   * Gradients that a step of the baseline takes, where both are compared after equally many gradients: the candidate after
+   * N steps with the baseline after N/gradients.
+   */
+  readonly baselineGradients?: number;
 }
 
 /** The records that comparisons are made from. */
@@ -38,15 +43,49 @@ export type ComparedRecords = Pick<Results, "evaluations" | "sharpness" | "sharp
  * compareOptimizers(results, [{ candidate: { optimizer: "adam", regularizer: "sam" }, baseline: { optimizer: "adam", regularizer: "none" } }]);
  */
 export function compareOptimizers(records: ComparedRecords, pairs: readonly Pair[]): Comparison[] {
-  const found = pairs.flatMap((pair) => [
-    ...evaluationTests(records, pair),
-    ...(pair.measures === "quality" ? [] : [...sharpnessTests(records, pair), ...atLossTests(records, pair)]),
-  ]);
+  const found = pairs.flatMap((pair) => {
+    const { baselineGradients } = pair;
+    if (baselineGradients === undefined) {
+      return [
+        ...evaluationTests(records, pair),
+        ...(pair.measures === "quality"
+          ? []
+          : [...sharpnessTests(records, pair), ...atLossTests(records, pair)]),
+      ];
+    }
+    const shifted = atEqualGradients(records, pair.baseline, baselineGradients);
+    return [...evaluationTests(shifted, pair), ...sharpnessTests(shifted, pair)].map(
+      (test): Untested => ({ ...test, baselineSteps: stepsForGradients(test.steps, baselineGradients) }),
+    );
+  });
   const corrected = holm(found.map((comparison) => comparison.p));
   return found.map((comparison, i) => ({ ...comparison, pHolm: corrected[i]! }));
 }
 
 type Untested = Omit<Comparison, "pHolm">;
+
+/** Steps of so many gradients each that take as many as so many plain ones. */
+export function stepsForGradients(steps: number, gradients: number): number {
+  return Math.max(1, Math.round(steps / gradients));
+}
+
+/** The records with those of one method under the number of steps in which plain ones take as many gradients. */
+function atEqualGradients(
+  { evaluations, sharpness, metrics }: ComparedRecords,
+  baseline: MethodId,
+  gradients: number,
+): ComparedRecords {
+  const steps = unique(evaluations.map((record) => record.steps));
+  const shift = <R extends { readonly method: MethodId; readonly steps: number }>(records: readonly R[]) =>
+    records.flatMap((record) =>
+      methodKey(groupOf(record.method)) === methodKey(groupOf(baseline))
+        ? steps
+            .filter((count) => stepsForGradients(count, gradients) === record.steps)
+            .map((count) => ({ ...record, steps: count }))
+        : record,
+    );
+  return { evaluations: shift(evaluations), sharpness: shift(sharpness), metrics };
+}
 
 function evaluationTests({ evaluations, metrics }: ComparedRecords, pair: Pair): Untested[] {
   return placesOf(evaluations, ({ task, steps }) => ({ task, steps })).flatMap(({ place, members }) => {

@@ -1,8 +1,9 @@
 import type { Comparison, MethodId } from "../evaluation/results.ts";
+import type { Contest } from "./claims.ts";
 import type { Tally } from "./decisions.ts";
 
 /** One thing that results say. Sentences are made of it elsewhere; here it has numbers and identities only. */
-export type Fact = VerdictFact | LimitFact | Finding | CardFact;
+export type Fact = VerdictFact | LimitFact | Finding | CardFact | Contest;
 
 /** What the outcome of a claim rests on. */
 export type VerdictFact =

@@ -5,7 +5,7 @@ import { LowlandError } from "../errors.ts";
 import type { Results, StageEstimate } from "../evaluation/results.ts";
 import { LEARNED_FAMILIES, type LearnedFamily } from "../reproduce/families.ts";
 import type { Budget } from "../reproduce/paper.ts";
-import type { Plan } from "../reproduce/plan.ts";
+import type { Adopted, Plan } from "../reproduce/plan.ts";
 import { splitSpecs } from "../spec.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import {
@@ -63,6 +63,18 @@ function estimateTable(stages: readonly StageEstimate[]): string {
 async function summaryOf(results: Results): Promise<string> {
   const { labelsOf } = await import("../report/labels.ts");
   const labels = labelsOf(results);
+  if (results.kind === "reproduce-transfer") {
+    const { claimsOf } = await import("../analysis/claims.ts");
+    const { CLAIMS, sentenceOf } = await import("../report/catalogue.ts");
+    return claimsOf(results)
+      .map(({ id, standing, contests }) =>
+        [
+          `${CLAIMS[id].question} ${standing}`,
+          ...contests.map((contest) => `  ${sentenceOf(contest, labels)}`),
+        ].join("\n"),
+      )
+      .join("\n\n");
+  }
   if (results.kind !== "reproduce-paper") {
     const { evaluations, metrics, sharpness } = results;
     return `${evaluationTable(evaluations, metrics, labels)}\n\n${sharpnessTable(sharpness, labels)}`;
@@ -259,7 +271,7 @@ const paper = buildCommand({
       ...(baseline && { baselines: baseline }),
       schedules,
       ...(outerSteps !== undefined && { meta: { outerSteps } }),
-      ...(learned && { learned }),
+      ...(learned && { learned: learned.map((path) => ({ path })) }),
       ...(searched && { searched }),
     });
     const unused = [source && "--source", outerSteps && "--outer-steps"].filter(Boolean);
@@ -269,20 +281,117 @@ const paper = buildCommand({
         `with --learned nothing is meta-trained, so ${unused.join(" and ")} would do nothing; leave one or the other out`,
       );
     }
-    if (!dryRun) return runPlan(this, plan, common, { estimated: true });
-    const { calibrate, estimateStages } = await import("../reproduce/estimate.ts");
-    const { dataDir, threads = availableParallelism() } = given;
-    const stages = estimateStages(
-      plan,
-      await calibrate(plan, { ...(dataDir !== undefined && { dataDir }) }),
-      threads,
-    );
-    if (given.json) printJson(this, { stages });
-    else print(this, estimateTable(stages));
+    if (dryRun) await foretell(this, plan, common);
+    else await runPlan(this, plan, common, { estimated: true });
+  },
+});
+
+/** Says how long each stage of a plan should take, and runs none. */
+async function foretell(
+  context: CliContext,
+  plan: Plan,
+  { dataDir, threads = availableParallelism(), json }: ReproduceFlags,
+): Promise<void> {
+  const { calibrate, estimateStages } = await import("../reproduce/estimate.ts");
+  const rates = await calibrate(plan, { ...(dataDir !== undefined && { dataDir }) });
+  const stages = estimateStages(plan, rates, threads);
+  if (json) printJson(context, { stages });
+  else print(context, estimateTable(stages));
+}
+
+interface TransferFlags extends Omit<ReproduceFlags, "extend"> {
+  readonly learned: string[];
+  readonly task?: string[];
+  readonly steps?: number[];
+  readonly seeds?: number;
+  readonly baseline?: string[];
+  readonly candidates?: number;
+  readonly tuneAt?: number;
+  readonly dryRun: boolean;
+}
+
+/** `[NAME=]PATH`, the path a run directory, a file of weights or `zoo:NAME`. */
+async function adoptedOf(text: string): Promise<Adopted> {
+  const [, recipe, given = text] = /^([\w .-]+)=(.+)$/.exec(text) ?? [];
+  const { zooPath } = await import("../zoo/zoo.ts");
+  const path = given.startsWith("zoo:") ? zooPath(given.slice("zoo:".length)) : given;
+  return { path, ...(recipe !== undefined && { recipe }) };
+}
+
+const transfer = buildCommand({
+  docs: {
+    brief: "Judge learned optimizers on tasks they never saw: accuracy, flatness, cost",
+    fullDescription: [
+      "Runs learned optimizers beside SGD, Nesterov, AdamW and Muon, alone and with explicit SAM, all under a cosine with warm-up. Learning rates of all, of learned ones whose architecture has one too, are chosen on meta-validation among as many settings, for each number of steps. Compares after equal steps, after equal gradients (N steps against N/2 with explicit SAM, tuned and scheduled for those) and at equal training loss.",
+      "Goes task by task, the cheapest first: the results of those that are done are in so-far/. The same command goes on where it was; with more tasks, steps, seeds, learned optimizers or baselines it adds to what is there.",
+    ].join("\n\n"),
+  },
+  parameters: {
+    flags: {
+      out: flags.out,
+      force: flags.force,
+      threads: flags.threads,
+      dataDir: flags.dataDir,
+      json: flags.json,
+      learned: {
+        kind: "parsed",
+        parse: list(String),
+        brief:
+          "Learned optimizers, comma-separated: run directories, .safetensors files or zoo:NAME, with NAME= before those that differ in more than regularizer and seed",
+        placeholder: "path",
+      },
+      task: optional(
+        distinct(splitSpecs, "tasks"),
+        "Tasks instead of the paper's nine and two larger ones, comma-separated",
+        "task",
+      ),
+      steps: optional(
+        distinct(list(integer(1)), "numbers of steps"),
+        "Lengths of runs, each tuned and scheduled on its own (default: 100,1000,2000)",
+        "n",
+      ),
+      seeds: optional(integer(2), "Seeds of the final runs (default: 10)", "n"),
+      baseline: optional(
+        distinct(list(String), "baselines"),
+        "Hand-designed optimizers: sgd, nesterov, adam, adamw, muon, alone or with sam, gsam, gam, asam: adamw,adamw+sam",
+        "name",
+      ),
+      candidates: optional(
+        integer(2),
+        "Settings that each optimizer may choose from (default: 12; a multiple of three tries three radii)",
+        "n",
+      ),
+      tuneAt: optional(
+        integer(1),
+        "Choose settings for this number of steps alone, with explicit SAM for half of it, and use them at every length",
+        "n",
+      ),
+      dryRun: toggle("Only say how long each task should take"),
+    },
+  },
+  async func(
+    this: CliContext,
+    { learned, task, steps, seeds, baseline, candidates, tuneAt, dryRun, ...given }: TransferFlags,
+  ): Promise<void> {
+    const { transferPlan } = await import("../reproduce/transfer.ts");
+    const { refuseUnknownTask } = await import("../tasks/load.ts");
+    for (const name of task ?? []) refuseUnknownTask(name);
+    const plan = transferPlan({
+      learned: await Promise.all(learned.map(adoptedOf)),
+      ...(task && { tasks: task }),
+      ...(steps && { steps }),
+      ...(seeds !== undefined && { seeds }),
+      ...(baseline && { baselines: baseline }),
+      ...(candidates !== undefined && { candidates }),
+      ...(tuneAt !== undefined && { tuneAt }),
+    });
+    const common = { ...given, extend: !given.force };
+    if (dryRun) await foretell(this, plan, common);
+    else await runPlan(this, plan, common, { estimated: true });
   },
 });
 
 export const reproduce: RouteMap<CliContext> = buildRouteMap({
-  routes: { quick, paper },
+  routes: { quick, paper, transfer },
   docs: { brief: "Run a whole experiment, resumable, ending in a report" },
 });

@@ -29,12 +29,13 @@ export interface Job {
     readonly steps: readonly number[];
     /**
      * Also where the loss on those examples is first below each of these values, looked at every `every` steps: one
-     * loss on the examples a look. With `trace: false` the trace is left out there.
+     * loss on the examples a look. With `trace: false` the trace is left out there; `radii` are those there, if others.
      */
     readonly atLoss?: {
       readonly losses: readonly number[];
       readonly every: number;
       readonly trace?: false;
+      readonly radii?: readonly number[];
     };
   };
 }
@@ -110,7 +111,8 @@ export function openJobRunner(options: StoreOptions = {}): JobRunner {
           const loss = objective.loss(params, key(0));
           const reached = missing.filter((below) => loss < below);
           if (reached.length === 0) return;
-          const measures = wanted.trace === false ? { ...job.sharpness, trace: false } : job.sharpness;
+          const { trace = job.sharpness.trace, radii = job.sharpness.radii } = wanted;
+          const measures = { ...job.sharpness, radii, ...(trace !== undefined && { trace }) };
           const measured = await unlessDiverged(measureAt(params, step, measures));
           if (measured !== undefined) atLoss.push(...reached.map((below) => ({ below, step, ...measured })));
         },

@@ -4,8 +4,8 @@ import { groupBy } from "./group.ts";
 import type { MethodId } from "./results.ts";
 
 /** One string for every method: what maps are keyed by. */
-export function methodKey({ optimizer, regularizer, source, metaSeed }: MethodId): string {
-  return JSON.stringify([optimizer, regularizer, source ?? null, metaSeed ?? null]);
+export function methodKey({ optimizer, regularizer, source, metaSeed, recipe }: MethodId): string {
+  return JSON.stringify([optimizer, regularizer, source ?? null, metaSeed ?? null, recipe ?? null]);
 }
 
 /** Whether two identities are of one method. */
@@ -21,6 +21,17 @@ export function groupOf({ metaSeed: _, ...group }: MethodId): MethodId {
 /** The same method without a regularizer. */
 export function plainOf(method: MethodId): MethodId {
   return { ...method, regularizer: "none" };
+}
+
+/**
+ * The method of some without a regularizer that this one is to be compared with: of the same recipe, or, where that was
+ * meta-trained with regularizers alone, of none by name.
+ */
+export function twinOf(method: MethodId, among: readonly MethodId[]): MethodId | undefined {
+  const { recipe: _, ...common } = plainOf(method);
+  return isPlain(method)
+    ? undefined
+    : [plainOf(method), common].find((twin) => among.some((other) => isSameMethod(other, twin)));
 }
 
 /** Whether no regularizer is in it, explicitly or in the meta-objective. */

@@ -1,12 +1,12 @@
 import { LowlandError } from "../errors.ts";
 import { migrateFrom1 } from "./migrate.ts";
-import { RESULTS, type Results } from "./results.ts";
+import { isLarge, RESULTS, type Results } from "./results.ts";
 import { faultOf } from "./table.ts";
 
 /** The text of `results.json`: numbers that are not finite become null. */
 export function formatResults(results: Results): string {
   // an experiment has thousands of runs: without indentation its file is half as large
-  return `${JSON.stringify(results, null, results.kind === "reproduce-paper" ? 0 : 1)}\n`;
+  return `${JSON.stringify(results, null, isLarge(results) ? 0 : 1)}\n`;
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Read } from "./table.ts";
 export const RESULTS = {
   Results: {
     schemaVersion: "2",
-    kind: "reproduce-quick|reproduce-paper|evaluate|sharpness",
+    kind: "reproduce-quick|reproduce-paper|reproduce-transfer|evaluate|sharpness",
     title: "string",
     /** The exact command that made the file. */
     command: "string",
@@ -66,6 +66,8 @@ export const RESULTS = {
     source: "string[]?",
     /** Seed of the meta-training: runs that differ only in it are repetitions of one another. */
     metaSeed: "count?",
+    /** Name of what else tells it apart: another meta-objective, weights of other programs (`published`). */
+    recipe: "string?",
   },
 
   /** A mean over seeds with its spread and 95 % interval, over the `count` finite values; null what cannot be computed. */
@@ -271,6 +273,8 @@ export const RESULTS = {
     below: "number?",
     candidate: "MethodId",
     baseline: "MethodId",
+    /** Steps of the baseline where they are others than the candidate's: as many gradients in fewer steps. */
+    baselineSteps: "count?",
     /**
      * `share`: the test is of logarithms. `meanDifference`, `low` and `high` are then candidate / baseline − 1 (geometric
      * mean); t, p and the effect size are those of ln candidate − ln baseline. Otherwise all is in the measure's unit.
@@ -381,6 +385,11 @@ export interface TuningRecord extends Of<"TuningRecord"> {}
 export interface TuningCandidate extends Of<"TuningCandidate"> {}
 export interface TransferCell extends Of<"TransferCell"> {}
 export interface StageEstimate extends Of<"StageEstimate"> {}
+
+/** Whether these are thousands of runs: told by questions with answers, and kept short. */
+export function isLarge({ kind }: Pick<Results, "kind">): boolean {
+  return kind === "reproduce-paper" || kind === "reproduce-transfer";
+}
 
 /** A number, or null where it left the finite numbers. */
 export type Measured = number | null;

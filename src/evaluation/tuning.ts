@@ -1,4 +1,4 @@
-import { groupBy, mean } from "./group.ts";
+import { groupBy, mean, unique } from "./group.ts";
 import type { Job, JobResult } from "./jobs.ts";
 import type { MethodId, TuningCandidate, TuningRecord } from "./results.ts";
 
@@ -7,6 +7,8 @@ export interface Tunable {
   readonly method: MethodId;
   /** Spec strings to choose from. */
   readonly candidates: readonly string[];
+  /** Numbers of steps a choice is made for, where they are others than the grid's. */
+  readonly tunedFor?: readonly number[];
 }
 
 /** Which runs choose settings: every candidate of every optimizer on every task, with the same seeds and steps. */
@@ -24,13 +26,16 @@ export interface TuningGrid {
  * meta-validation, never test data.
  */
 export function tuningJobs({ tasks, optimizers, steps, seeds }: TuningGrid): Job[] {
+  const lengths = unique(optimizers.flatMap(({ tunedFor = steps }) => tunedFor)).sort((a, b) => a - b);
   return tasks.flatMap((task) =>
-    steps.flatMap((count) =>
-      optimizers.flatMap(({ candidates }) =>
-        candidates.flatMap((spec) =>
-          seeds.map((seed): Job => ({ task, spec, steps: [0, count], seed, select: true })),
+    lengths.flatMap((count) =>
+      optimizers
+        .filter(({ tunedFor = steps }) => tunedFor.includes(count))
+        .flatMap(({ candidates }) =>
+          candidates.flatMap((spec) =>
+            seeds.map((seed): Job => ({ task, spec, steps: [0, count], seed, select: true })),
+          ),
         ),
-      ),
     ),
   );
 }
@@ -43,11 +48,11 @@ export function tuningJobs({ tasks, optimizers, steps, seeds }: TuningGrid): Job
 export function tuningRecords(results: readonly JobResult[], grid: TuningGrid): TuningRecord[] {
   const found = groupBy(results, ({ job }) => JSON.stringify([job.task, job.spec]));
   return grid.tasks.flatMap((task) =>
-    grid.optimizers.map(({ method, candidates }): TuningRecord => {
+    grid.optimizers.map(({ method, candidates, tunedFor = grid.steps }): TuningRecord => {
       const scored = candidates.map((spec) =>
-        candidateOf(spec, found.get(JSON.stringify([task, spec])) ?? [], [0, ...grid.steps]),
+        candidateOf(spec, found.get(JSON.stringify([task, spec])) ?? [], [0, ...tunedFor]),
       );
-      const chosen = grid.steps.map((steps) => ({ steps, spec: bestOf(scored, steps).spec }));
+      const chosen = tunedFor.map((steps) => ({ steps, spec: bestOf(scored, steps).spec }));
       return { task, method, seeds: grid.seeds, candidates: scored, chosen };
     }),
   );
@@ -75,6 +80,12 @@ function candidateOf(spec: string, runs: readonly JobResult[], steps: readonly n
     }),
     gradientEvaluations: runs.reduce((sum, { training }) => sum + training.gradientEvaluations, 0),
   };
+}
+
+/** Of some numbers of steps that which is nearest by its factor; the shorter of two. */
+export function nearestSteps(steps: number, among: readonly number[]): number | undefined {
+  const away = (other: number) => Math.abs(Math.log(other / steps));
+  return [...among].sort((a, b) => away(a) - away(b) || a - b)[0];
 }
 
 /** The loss of a candidate after so many steps; infinite where it diverged. */

@@ -1,4 +1,14 @@
 // The one place where facts become sentences: the page, the command line, the README and the cards print from here.
+import {
+  type Change,
+  CLAIM_RULES,
+  type ClaimId,
+  type ClaimPlace,
+  HALF,
+  LONG,
+  meanRatio,
+  type Standing,
+} from "../analysis/claims.ts";
 import type { Outcome, Tally } from "../analysis/decisions.ts";
 import { isDecided, testsIn } from "../analysis/decisions.ts";
 import type { Fact, Range } from "../analysis/facts.ts";
@@ -41,6 +51,54 @@ export const OUTCOMES: Readonly<Record<Outcome, string>> = {
     "more than half of the tests of a part are against the claim, or some are and none is for it",
   undecided: "no test is for the claim, none against it",
   "not tested": "there is no test",
+};
+
+/** What the transfer experiment asks. */
+export const CLAIMS: Readonly<Record<ClaimId, { readonly question: string; readonly claim: string }>> = {
+  competitive: {
+    question: "Would one use it instead of AdamW?",
+    claim:
+      "A learned optimizer loses no more than a point of test accuracy to AdamW, tuned and scheduled, on most tasks that it never saw.",
+  },
+  published: {
+    question: "Does it reach what others published?",
+    claim: "It reaches the test accuracy of the weights that others published, run beside it.",
+  },
+  "equal-gradients": {
+    question: "Is it worth a gradient that is not taken?",
+    claim:
+      "Meta-trained with a regularizer, it gives after N steps what an explicit one gives after equally many gradients, in fewer steps: as accurate, and on some tasks more.",
+  },
+  flatter: {
+    question: "Is its ground flatter?",
+    claim:
+      "Meta-trained with a regularizer, it finds ground at most half as sharp as its plain twin at equal training loss, no sharper than AdamW, and as accurate.",
+  },
+};
+
+const ninths = (share: number): string =>
+  `${["no", "one", "two", "three", "four", "five", "six", "seven", "eight"][Math.round(9 * share)]} in nine`;
+
+/** By which rule a claim stands. */
+export function claimRule(id: ClaimId): string {
+  const { margin = 0, met, better = 0 } = CLAIM_RULES[id];
+  const points = `${100 * margin} point${margin === 0.01 ? "" : "s"}`;
+  const lengths = `At every length from ${count(LONG)} steps on (or the longest), one learned optimizer or more:`;
+  const kept = "test accuracy is not lower (the 95\u00a0% interval of the difference does not lie below 0)";
+  const rules: Readonly<Record<ClaimId, string>> = {
+    competitive: `mean test accuracy is no lower by more than ${points} than that of AdamW on at least ${ninths(met)} of the tasks`,
+    published: `${kept} on any task`,
+    "equal-gradients": `mean test accuracy is no lower by more than ${points} on at least ${ninths(met)} of the tasks, and higher (interval above 0) on ${ninths(better)}`,
+    flatter: `on every task with ReLU or convolutions, at the lowest training loss that was compared, the top eigenvalue is at most ${HALF} times that of the plain twin and no larger than that of AdamW, and ${kept}`,
+  };
+  return `${lengths} ${rules[id]}. Tasks of its own meta-training do not count.`;
+}
+
+/** What a standing is called. */
+export const STANDINGS: Readonly<Record<Standing, string>> = {
+  holds: "one learned optimizer or more meets the rule",
+  "does not hold": "no learned optimizer meets the rule",
+  "not tested": "nothing was compared",
 };
 
 /** When a test is for or against a claim; one wording everywhere. */
@@ -212,6 +270,32 @@ const SENTENCES: Sentences = {
     return `${own} of ${of} ${name} had not converged: ${meaning}.`;
   },
 
+  contest: ({ claim, candidate, baseline, steps, baselineSteps, places, met }, labels) => {
+    const of = (holds: (place: ClaimPlace) => boolean) =>
+      `${places.filter(holds).length} of ${plural(places.length, "task")}`;
+    const opponent = `${labels.method(baseline)}${baselineSteps === undefined ? "" : ` after ${count(baselineSteps)}`}`;
+    const ratio = (of: "twin" | "opponent") => {
+      const value = meanRatio(places.map((place) => place[of]));
+      const within = places.filter(
+        (place) => (place[of]?.mean ?? 1) <= (of === "twin" ? HALF - 1 : 0),
+      ).length;
+      return value === undefined
+        ? "nothing measured"
+        : `${significant(value)} times in the mean, so on ${within} of ${places.length}`;
+    };
+    const { margin } = CLAIM_RULES[claim];
+    const kept = margin === undefined ? "test accuracy not lower" : `no worse by ${100 * margin} points`;
+    const found =
+      claim === "flatter"
+        ? `top eigenvalue against its twin ${ratio("twin")}; against AdamW ${ratio("opponent")}; ${kept} on ${of(({ quality }) => !(quality.high !== null && quality.high < 0))}`
+        : `${kept} on ${of((place) => place.met)}, better on ${places.filter(({ better }) => better).length}`;
+    const ordered = [...places].sort((a, b) => a.quality.mean - b.quality.mean);
+    const [worst, best] = [ordered[0]!, ordered.at(-1)!].map(
+      ({ task, quality }) => `${pointsText(quality)} on ${labels.task(task)}`,
+    );
+    return `${labels.method(candidate)} after ${count(steps)} steps against ${opponent}: ${found} (${places.length === 1 ? worst : `from ${worst} to ${best}`}); ${met ? "met" : "not met"}.`;
+  },
+
   behind: ({ steps, tasks }, labels) =>
     `After ${count(steps)} steps it is clearly behind the best hand-designed optimizer on ${listed(tasks.map(labels.task))}.`,
   "worse later": ({ steps, tasks }, labels) =>
@@ -223,6 +307,10 @@ const SENTENCES: Sentences = {
 export function sentenceOf<F extends Fact>(fact: F, labels: Labels): string {
   const write = SENTENCES[fact.fact] as (fact: Fact, labels: Labels) => string;
   return write(fact, labels);
+}
+
+function pointsText({ mean }: Change): string {
+  return `${signed(fixed(1))(100 * mean)} points`;
 }
 
 function differenceText(test: Comparison, labels: Labels): string {

@@ -25,6 +25,8 @@ export interface ResultsDirectory {
   readonly rates: string;
   /** Writes `results.json` and `report.html`. */
   write(results: Results): Promise<void>;
+  /** Writes both to the folder `so-far`, of what is done while the rest is not; `write` removes it. */
+  writeSoFar(results: Results): Promise<void>;
 }
 
 /** What may be done with results that a directory already holds. */
@@ -57,6 +59,7 @@ export function openResults(
   const rates = join(path, "rates.json");
   const page = join(path, "report.html");
   const resultsFile = join(path, "results.json");
+  const soFar = join(path, "so-far");
   const before = readTextIfAny(settingsFile);
   const known = before === undefined || force ? undefined : parsed(before).identity;
   const whole = known === undefined ? identity : joined(known, identity);
@@ -84,7 +87,7 @@ export function openResults(
   lockDirectory(path); // until this process ends
   if (force) {
     for (const file of [resultsFile, page, journal, tuningJournal, rates]) removeFile(file);
-    for (const folder of folders) removeDirectory(join(path, folder));
+    for (const folder of [...folders, "so-far"]) removeDirectory(join(path, folder));
   }
   if (before !== text) removeFile(rates); // they are of other tasks
   writeFileAtomic(settingsFile, text);
@@ -93,11 +96,20 @@ export function openResults(
     tuningJournal,
     rates,
     async write(results) {
-      const { renderReport } = await import("./page.ts");
-      writeFileAtomic(resultsFile, formatResults(results));
-      writeFileAtomic(page, renderReport(results));
+      await writeIn(path, results);
+      removeDirectory(soFar);
+    },
+    async writeSoFar(results) {
+      makeDirectory(soFar);
+      await writeIn(soFar, results);
     },
   };
+}
+
+async function writeIn(path: string, results: Results): Promise<void> {
+  const { renderReport } = await import("./page.ts");
+  writeFileAtomic(join(path, "results.json"), formatResults(results));
+  writeFileAtomic(join(path, "report.html"), renderReport(results));
 }
 
 /** Throws E_RUN if what a directory holds cannot stand side by side with what is to be added. */

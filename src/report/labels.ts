@@ -49,12 +49,22 @@ export function labelsOf(results: Results): Labels {
   const verbatim = kind === "evaluate" || kind === "sharpness";
   const sources = bySource(metaTraining).map(({ source }) => source);
   const home = unique(evaluations.map(({ task }) => sources[0]?.includes(task) ?? false));
-  const groups = groupBy(metaTraining, ({ method }) => methodKey(groupOf(method)));
+  const learned = (kind === "reproduce-transfer" ? [...metaTraining, ...evaluations] : metaTraining)
+    .map(({ method }) => method)
+    .filter(({ source }) => source);
+  const groups = groupBy([...new Map(learned.map((own) => [methodKey(own), own])).values()], (own) =>
+    methodKey(groupOf(own)),
+  );
   const notes = new Map(datasets.map((dataset) => [dataset.name, shortNote(dataset)]));
   const metricNamed = (name: string) => metrics.find((metric) => metric.name === name);
   const isShare = (measure: string) => metricNamed(measure)?.format === "percent";
   const regularizer = (name: string) =>
     name === "none" ? "plain" : (regularizers[name]?.label ?? name.toUpperCase());
+  const namesakes = new Map<string, Set<string>>();
+  for (const own of learned) {
+    const name = ownName(own, regularizer);
+    namesakes.set(name, (namesakes.get(name) ?? new Set()).add(String(own.source)));
+  }
   const task = (name: string): string => {
     const note = notes.get(name.split("/")[0]!);
     return note === undefined ? name : `${name} (${note})`;
@@ -63,10 +73,13 @@ export function labelsOf(results: Results): Labels {
     method(id) {
       const { optimizer, source, metaSeed } = id;
       if (verbatim) return isPlain(id) ? optimizer : `${optimizer}+${id.regularizer}`;
-      const name = OPTIMIZERS[optimizer] ?? optimizer;
-      const own = isPlain(id) ? name : `${name} + ${regularizer(id.regularizer)}`;
-      const from =
-        source !== undefined && (sources.length > 1 || home.length > 1) ? ` from ${source.join(", ")}` : "";
+      const own = ownName(id, regularizer);
+      // where nothing was meta-trained at home, tasks are named only to tell two of one name apart
+      const ambiguous =
+        kind === "reproduce-transfer"
+          ? (namesakes.get(own)?.size ?? 0) > 1
+          : sources.length > 1 || home.length > 1;
+      const from = source !== undefined && ambiguous ? ` from ${source.join(", ")}` : "";
       const repeated = (groups.get(methodKey(groupOf(id)))?.length ?? 0) > 1;
       return `${own}${from}${metaSeed !== undefined && repeated ? ` #${metaSeed}` : ""}`;
     },
@@ -86,6 +99,13 @@ export function labelsOf(results: Results): Labels {
   };
 }
 
+/** `LSTM + SAM`, `Celo2-base (held out) + SAM`. */
+function ownName(id: MethodId, regularizer: (name: string) => string): string {
+  const { optimizer, recipe } = id;
+  const name = `${OPTIMIZERS[optimizer] ?? optimizer}${recipe === undefined ? "" : ` (${recipe})`}`;
+  return isPlain(id) ? name : `${name} + ${regularizer(id.regularizer)}`;
+}
+
 /** What a note says first, up to its first mark: `JPEG copy`. No comma: lists of tasks are joined by them. */
 export function shortNote({ note }: DatasetRecord): string | undefined {
   const first = note?.split(/[,:;.(]/)[0]?.trim();
@@ -94,11 +114,12 @@ export function shortNote({ note }: DatasetRecord): string | undefined {
 
 /** What a method of an experiment is called where no results are at hand: folders, progress, errors. */
 export function fullName(
-  { optimizer, regularizer, source, metaSeed }: MethodId,
+  id: MethodId,
   label: (regularizer: string) => string = (name) => name.toUpperCase(),
 ): string {
-  const own = `${OPTIMIZERS[optimizer] ?? optimizer}${regularizer === "none" ? "" : ` + ${label(regularizer)}`}`;
-  return `${own}${source === undefined ? "" : ` from ${source.join(", ")}`}${metaSeed === undefined ? "" : ` #${metaSeed}`}`;
+  const { source = [], metaSeed } = id;
+  const from = source.length === 0 ? "" : ` from ${source.join(", ")}`;
+  return `${ownName(id, label)}${from}${metaSeed === undefined ? "" : ` #${metaSeed}`}`;
 }
 
 /** Letters of a file's name that are kept: file systems end at 255 bytes. */

@@ -1,4 +1,5 @@
 import type { Results } from "../evaluation/results.ts";
+import { claimSections } from "./claim-section.ts";
 import { dataNotes } from "./datasets.ts";
 import { flatnessSection } from "./flatness-section.ts";
 import { html, raw } from "./html.ts";
@@ -29,6 +30,7 @@ export function renderReport(results: Results): string {
   };
   const sections = [
     ...questionSections(drawn),
+    ...claimSections(drawn),
     resultsSection(drawn),
     trainingSection(drawn),
     metaTrainingSection(drawn),

@@ -3,7 +3,7 @@ import type { Finding } from "../analysis/facts.ts";
 import { divergenceOf, findingsOf } from "../analysis/findings.ts";
 import { unique } from "../evaluation/group.ts";
 import { bySource } from "../evaluation/method-id.ts";
-import type { EvaluationRecord, Results, SharpnessRecord } from "../evaluation/results.ts";
+import { type EvaluationRecord, isLarge, type Results, type SharpnessRecord } from "../evaluation/results.ts";
 import { sentenceOf } from "./catalogue.ts";
 import { count, duration, listed, plural } from "./format.ts";
 import type { Labels } from "./labels.ts";
@@ -13,7 +13,7 @@ import { methodsIn } from "./series.ts";
 export function summaryOf(results: Results, labels: Labels): string[] {
   const { metaTraining, evaluations, sharpness } = results;
   const runs = evaluations.length > 0 ? evaluations : sharpness;
-  const large = results.kind === "reproduce-paper";
+  const large = isLarge(results);
   const radii = unique(sharpness.flatMap(({ summary }) => summary.radii.map(({ radius }) => String(radius))));
   return [
     ...(metaTraining.length === 0
@@ -39,7 +39,7 @@ export function findingSentences(
   labels: Labels,
 ): { readonly text: string; readonly decided: boolean }[] {
   // the paper's questions are answered one by one
-  const findings = results.kind === "reproduce-paper" ? [] : findingsOf(results);
+  const findings = isLarge(results) ? [] : findingsOf(results);
   return [...findings, ...divergenceOf(results)].map((finding: Finding) => ({
     text: sentenceOf(finding, labels),
     decided: finding.fact === "difference" && finding.tests.some(isDecided),

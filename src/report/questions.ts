@@ -1,7 +1,18 @@
 import { testsIn } from "../analysis/decisions.ts";
 import { limitsOf } from "../analysis/limits.ts";
 import { type Verdict, verdictsOf } from "../analysis/verdicts.ts";
-import { effectText, OUTCOMES, QUESTIONS, ruleOf, SIGNIFICANCE, sentenceOf, TESTED_AT } from "./catalogue.ts";
+import { isLarge } from "../evaluation/results.ts";
+import {
+  effectText,
+  OUTCOMES,
+  QUESTIONS,
+  ruleOf,
+  SIGNIFICANCE,
+  STANDINGS,
+  sentenceOf,
+  TESTED_AT,
+} from "./catalogue.ts";
+import { claimTable } from "./claim-section.ts";
 import { costEvidence } from "./cost-evidence.ts";
 import { learnedEvidence, radiusEvidence } from "./flatness-evidence.ts";
 import { MISSING } from "./format.ts";
@@ -31,11 +42,17 @@ ${EVIDENCE[verdict.id](drawn)}`,
 }
 
 /** All answers at a glance, for the top of the page. */
-export function answerList({ results, labels }: Drawn): Html {
-  if (results.kind !== "reproduce-paper") return html``;
+export function answerList(drawn: Drawn): Html {
+  const { results, labels } = drawn;
+  const paper = results.kind === "reproduce-paper";
+  if (!isLarge(results)) return html``;
   const limits = limitsOf(results);
-  return html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
-${answerTable(verdictsOf(results))}
+  return html`${
+    paper
+      ? html`<p>The paper: Sahoo and Krishnan, “Learning Regularizers: Learning Optimizers that can Regularize”, 2025.</p>
+${answerTable(verdictsOf(results))}`
+      : claimTable(drawn)
+  }
 ${
   limits.length === 0
     ? ""
@@ -43,7 +60,7 @@ ${
 }
 <details><summary>What the words mean</summary>
 <dl>${GLOSSARY.map(([word, meaning]) => html`<dt>${word}</dt><dd>${meaning}</dd>\n`)}${Object.entries(
-    OUTCOMES,
+    paper ? OUTCOMES : STANDINGS,
   ).map(([outcome, rule]) => html`<dt>${outcome}</dt><dd>${rule}.</dd>\n`)}</dl>
 </details>`;
 }

@@ -2,7 +2,13 @@ import { isJudge } from "../analysis/measures.ts";
 import { controlTests } from "../analysis/verdicts.ts";
 import { mean, unique } from "../evaluation/group.ts";
 import { methodKey } from "../evaluation/method-id.ts";
-import type { CurvePoint, EvaluationRecord, Measured, Results } from "../evaluation/results.ts";
+import {
+  type CurvePoint,
+  type EvaluationRecord,
+  isLarge,
+  type Measured,
+  type Results,
+} from "../evaluation/results.ts";
 import { figure, type Line, legend, type Point } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import { block, type Drawn, groupsOf, how, MOST_OPEN, type Section } from "./section.ts";
@@ -48,7 +54,7 @@ ${comparisonTable(comparisons, labels)}`,
 
 /** The questions show the tests they rest on; what is left is how hand-designed optimizers compare. */
 function otherComparisons(results: Results): Results["comparisons"] {
-  if (results.kind !== "reproduce-paper") return results.comparisons;
+  if (!isLarge(results)) return results.comparisons;
   return controlTests(results).filter(
     ({ measure }) => isJudge(measure, results) || measure === "topEigenvalue",
   );

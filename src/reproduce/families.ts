@@ -1,4 +1,3 @@
-import { candidatesOf } from "../evaluation/candidates.ts";
 import type { MetaConfigInput } from "../meta/config.ts";
 import type { Budget } from "./paper.ts";
 import type { Plan } from "./plan.ts";
@@ -27,15 +26,15 @@ export const CELO2_META: MetaConfigInput = {
   outerDecay: 0.1,
 };
 
-/** Factors of that learning rate in use: the ends of a logarithmic grid. */
-export const CELO2_SCALES: readonly [number, number] = [0.05, 2];
+/** Learning rates of celo2-base and celo2 in use: the ends of a logarithmic grid. */
+export const CELO2_RATES: readonly [number, number] = [5e-4, 0.02];
 
 /** What the paper's experiment does otherwise for a family. */
 export interface FamilyPlan {
   /** Tasks of each source. */
   readonly sources?: readonly (readonly string[])[];
   readonly meta: MetaConfigInput;
-  readonly around?: NonNullable<Plan["around"]>;
+  readonly learnedRates?: NonNullable<Plan["learnedRates"]>;
 }
 
 /** Datasets that celo2-base is meta-trained on, those that a budget's tasks need among them. */
@@ -72,9 +71,6 @@ export function familyPlan(
   return {
     sources: [smallTasks(CELO2_DATASETS[budget])],
     meta: { ...CELO2_META, ...CELO2_BUDGETS[budget] },
-    around: candidatesOf(
-      { optimizer: "scale", setting: "by", rates: CELO2_SCALES, ...(schedules && { schedules }) },
-      count,
-    ),
+    learnedRates: { rates: CELO2_RATES, count, ...(schedules && { schedules }) },
   };
 }

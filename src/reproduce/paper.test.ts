@@ -4,8 +4,10 @@ import { loadMethod } from "../evaluation/optimizers.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
 import { loadRegularizer } from "../regularizers/load.ts";
 import { TASK_NAMES } from "../tasks/load.ts";
+import { baselineOf, EXPLICIT_RADII } from "./baselines.ts";
+import { learnedOf } from "./evaluate.ts";
 import { familyPlan } from "./families.ts";
-import { BUDGETS, baselineOf, paperPlan } from "./paper.ts";
+import { BUDGETS, paperPlan, RATES } from "./paper.ts";
 
 describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
   const plan = paperPlan(budget);
@@ -47,8 +49,12 @@ describe.each(BUDGETS)("the paper's experiment on the budget %s", (budget) => {
 
 describe("paperPlan", () => {
   it("meta-trains and searches nothing where learned optimizers are given", () => {
-    const plan = paperPlan("day", { learned: ["runs/a", "runs/b"] });
-    expect(plan).toMatchObject({ metaRuns: [], search: [], adopted: ["runs/a", "runs/b"] });
+    const plan = paperPlan("day", { learned: [{ path: "runs/a" }, { path: "runs/b" }] });
+    expect(plan).toMatchObject({
+      metaRuns: [],
+      search: [],
+      adopted: [{ path: "runs/a" }, { path: "runs/b" }],
+    });
   });
 
   it("covers the paper's nine tasks from a day on, with ten seeds or more", () => {
@@ -116,9 +122,11 @@ describe.each(BUDGETS)("other learned optimizers on the budget %s", (budget) => 
       expect(estimator).toMatch(/^pes:/);
       for (const task of tasks) expect(task).toMatch(/@8\/mlp-relu/);
     }
-    expect(plan.around).toHaveLength(plan.baselines[0]!.candidates.length);
-    expect(new Set(plan.around).size).toBe(plan.around!.length);
-    for (const part of plan.around!) await loadMethod(`sgd+${part}`);
+    const method = { optimizer: "x", regularizer: "none" };
+    const [tuned] = learnedOf(plan, [{ method, spec: "sgd", lr: 0.01 }]);
+    expect(tuned!.candidates).toHaveLength(plan.baselines[0]!.candidates.length);
+    expect(new Set(tuned!.candidates).size).toBe(tuned!.candidates.length);
+    for (const spec of tuned!.candidates) await loadMethod(spec);
   });
 
   it("are meta-trained on tasks of your choice", () => {
@@ -129,9 +137,14 @@ describe.each(BUDGETS)("other learned optimizers on the budget %s", (budget) => 
 });
 
 describe("baselineOf", () => {
+  const space = (schedules?: readonly string[]) => ({ rates: RATES, radii: EXPLICIT_RADII, schedules });
   it("spends the count on learning rates alone, or on a third as many with three radii each", () => {
-    expect(baselineOf("sgd", "none", 3).candidates).toEqual(["sgd:lr=0.02", "sgd:lr=0.4", "sgd:lr=8"]);
-    expect(baselineOf("adam", "sam", 6)).toEqual({
+    expect(baselineOf("sgd", "none", 3, space()).candidates).toEqual([
+      "sgd:lr=0.02",
+      "sgd:lr=0.4",
+      "sgd:lr=8",
+    ]);
+    expect(baselineOf("adam", "sam", 6, space())).toEqual({
       method: { optimizer: "adam", regularizer: "sam" },
       candidates: [
         "adam:lr=0.0003+sam:rho=0.0125",
@@ -145,7 +158,7 @@ describe("baselineOf", () => {
   });
 
   it("tries learning rates with and without a schedule within the same count", () => {
-    expect(baselineOf("sgd", "none", 5, SCHEDULES).candidates).toEqual([
+    expect(baselineOf("sgd", "none", 5, space(SCHEDULES)).candidates).toEqual([
       "sgd:lr=0.02",
       "sgd:lr=0.4",
       "sgd:lr=8",
@@ -154,13 +167,13 @@ describe("baselineOf", () => {
     ]);
     for (const count of [2, 4, 18, 27]) {
       for (const regularizer of ["none", "sam"]) {
-        expect(baselineOf("adam", regularizer, count, SCHEDULES).candidates).toHaveLength(count);
+        expect(baselineOf("adam", regularizer, count, space(SCHEDULES)).candidates).toHaveLength(count);
       }
     }
   });
 
   it("keeps to the default radius where three do not divide the count", () => {
-    expect(baselineOf("adam", "gam-fd", 2).candidates).toEqual([
+    expect(baselineOf("adam", "gam-fd", 2, space()).candidates).toEqual([
       "adam:lr=0.0003+gam-fd:rho=0.2",
       "adam:lr=0.1+gam-fd:rho=0.2",
     ]);

@@ -1,13 +1,11 @@
-import { LowlandError } from "../errors.ts";
-import { candidatesOf, SCHEDULES } from "../evaluation/candidates.ts";
-import { isPlain, methodOf } from "../evaluation/method-id.ts";
+import { SCHEDULES } from "../evaluation/candidates.ts";
+import { methodOf } from "../evaluation/method-id.ts";
 import type { MethodId } from "../evaluation/results.ts";
 import { type MetaConfigInput, resolveMetaConfig, withOverrides } from "../meta/config.ts";
-import { makeRegularizer } from "../regularizers/registry.ts";
 import { fullName, slug } from "../report/labels.ts";
-import { unknown } from "../spec.ts";
+import { baselinesIn, EXPLICIT_RADII } from "./baselines.ts";
 import { familyPlan, type LearnedFamily } from "./families.ts";
-import type { Plan, PlannedOptimizer, PlannedSearch, PlannedSharpness } from "./plan.ts";
+import type { Adopted, Plan, PlannedSearch, PlannedSharpness } from "./plan.ts";
 
 /** How much of the paper's experiment is run. */
 export const BUDGETS = ["tiny", "hour", "day", "full"] as const;
@@ -32,7 +30,7 @@ export interface PaperOptions {
   /** What meta-training does otherwise than the budget says: architecture, outer steps. */
   readonly meta?: Meta;
   /** Run directories to adopt; nothing is then meta-trained. */
-  readonly learned?: readonly string[];
+  readonly learned?: readonly Adopted[];
   /** Run directories of a search over settings, to be recorded; nothing is then searched. */
   readonly searched?: readonly string[];
 }
@@ -56,11 +54,11 @@ interface Preset {
 }
 
 const DATASETS = ["mnist", "fashion-mnist", "cifar-10"];
-const NINE_TASKS = DATASETS.flatMap((dataset) =>
+export const NINE_TASKS: readonly string[] = DATASETS.flatMap((dataset) =>
   ["mlp", "mlp-relu", "cnn"].map((model) => `${dataset}/${model}`),
 );
 /** The paper's. */
-const RADII = [0.001, 0.005, 0.05, 0.1];
+const RADII: readonly number[] = [0.001, 0.005, 0.05, 0.1];
 const CONVOLUTIONAL = ["cnn", "cnn-bn"];
 /** The learning rate falls to almost nothing: every meta-validation then counts towards the same end. */
 const LONG: Meta = { outerDecay: 0.03, checkpointEvery: 100 };
@@ -92,7 +90,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       ascentSteps: 3,
       restarts: 1,
       baselines: [ADAM, ADAM_SAM],
-      equalLoss: { share: 0.5, looks: 2 },
+      equalLoss: { shares: [0.5], looks: 2 },
     },
   },
   hour: {
@@ -111,7 +109,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       restarts: 1,
       except: { models: CONVOLUTIONAL, examples: 128 },
       baselines: [ADAM, ADAM_SAM],
-      equalLoss: { share: 0.2, looks: 100 },
+      equalLoss: { shares: [0.2], looks: 100 },
     },
   },
   day: {
@@ -132,7 +130,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
       trace: true,
       except: { models: CONVOLUTIONAL, examples: 200, equalLossTrace: false },
       baselines: [ADAM, ADAM_SAM],
-      equalLoss: { share: 0.2, looks: 100 },
+      equalLoss: { shares: [0.2], looks: 100 },
     },
   },
   full: {
@@ -158,7 +156,7 @@ const PRESETS: Readonly<Record<Budget, Preset>> = {
         { optimizer: "adam", regularizer: "gsam" },
         { optimizer: "adam", regularizer: "gam-fd" },
       ],
-      equalLoss: { share: 0.2, looks: 100 },
+      equalLoss: { shares: [0.2], looks: 100 },
     },
   },
 };
@@ -179,19 +177,12 @@ const SEARCHED = {
 } as const;
 
 /** Learning rates of the baselines: the ends of a logarithmic grid, so far apart that the best one lies inside. */
-const RATES: Readonly<Record<string, readonly [number, number]>> = {
+export const RATES = {
   sgd: [0.02, 8],
   nesterov: [0.004, 2],
   adam: [3e-4, 0.1],
   adamw: [3e-4, 0.1],
-};
-
-/** Radii of the explicit regularizers: a quarter of the default, the default, four times it. GAM as released: four gradients. */
-const EXPLICIT_RADII: Readonly<Record<string, readonly [number, number, number]>> = {
-  sam: [0.0125, 0.05, 0.2],
-  gsam: [0.0125, 0.05, 0.2],
-  "gam-fd": [0.05, 0.2, 0.8],
-};
+} as const;
 
 /**
  * The paper's experiment, at one of several sizes.
@@ -220,10 +211,15 @@ export function paperPlan(budget: Budget, options: PaperOptions = {}): Plan {
     metaRuns: trains ? metaRunsOf(preset, sources, meta) : [],
     adopted: learned,
     searched,
-    ...(own.around && { around: own.around }),
-    baselines: baselinesNamed(options.baselines, preset.candidates, schedules),
+    ...(own.learnedRates && { learnedRates: own.learnedRates }),
+    baselines: baselinesIn(
+      { rates: RATES, radii: EXPLICIT_RADII, schedules },
+      preset.candidates,
+      options.baselines,
+    ),
     // far from the seeds of the final runs
     tuning: { seeds: Array.from({ length: preset.tuningSeeds }, (_, i) => 1000 + i) },
+    against: "adam",
     tasks,
     steps,
     seeds: Array.from({ length: options.seeds ?? preset.seeds }, (_, seed) => seed),
@@ -255,58 +251,4 @@ function metaRunsOf(
       }),
     ).flat(),
   );
-}
-
-/** `Adam + GAM`: what the command line calls a baseline, in any spelling. */
-function baselineName(method: MethodId): string {
-  return fullName(method, (regularizer) => makeRegularizer(regularizer).label);
-}
-
-/** The sixteen hand-designed optimizers, or those of them that are named, in one order. */
-function baselinesNamed(
-  names: readonly string[] | undefined,
-  count: number,
-  schedules: readonly string[] | undefined,
-): PlannedOptimizer[] {
-  const all = Object.keys(RATES).flatMap((optimizer) =>
-    ["none", ...Object.keys(EXPLICIT_RADII)].map((regularizer) =>
-      baselineOf(optimizer, regularizer, count, schedules),
-    ),
-  );
-  if (names === undefined) return all;
-  const wanted = new Set(names.map(slug));
-  for (const name of names) {
-    if (all.some(({ method }) => slug(baselineName(method)) === slug(name))) continue;
-    const valid = all.map(({ method }) => baselineName(method).toLowerCase().replaceAll(" ", ""));
-    throw new LowlandError("E_CONFIG", unknown("baseline", name, valid));
-  }
-  const chosen = all.filter(({ method }) => wanted.has(slug(baselineName(method))));
-  if (!chosen.some(({ method }) => isPlain(method))) {
-    throw new LowlandError(
-      "E_CONFIG",
-      `none of the baselines ${names.join(", ")} is without a regularizer, and the loss of “equal training loss” is taken from those; name one, such as adam`,
-    );
-  }
-  return chosen;
-}
-
-/**
- * One baseline with `count` settings to choose from, the same number for all: learning rates alone; or, with an explicit
- * regularizer, a third as many, each with three radii. Where `count` is no multiple of three, as many learning rates with
- * the default radius.
- *
- * @param schedules what learning rates are tried under; they share the count
- */
-export function baselineOf(
-  optimizer: string,
-  regularizer: string,
-  count: number,
-  schedules?: readonly string[],
-): PlannedOptimizer {
-  const radii = EXPLICIT_RADII[regularizer] ?? [];
-  const specs = radii.map((rho) => `${regularizer}:rho=${rho}`);
-  const [first = "none", ...others] = count % 3 === 0 ? specs : specs.slice(1, 2);
-  const space = { optimizer, rates: RATES[optimizer]!, regularizers: [first, ...others] as const };
-  const candidates = candidatesOf({ ...space, ...(schedules && { schedules }) }, count);
-  return { method: { optimizer, regularizer }, candidates };
 }

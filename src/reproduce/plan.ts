@@ -24,6 +24,16 @@ export interface PlannedSearch {
 /** An optimizer: with a fixed spec, or with candidates that the tuning stage chooses from. */
 export interface PlannedOptimizer extends Tunable {
   readonly candidates: readonly [string, ...string[]];
+  /** Numbers of steps it is run for, where they are others than the plan's. */
+  readonly steps?: readonly number[];
+}
+
+/** A learned optimizer that was meta-trained elsewhere. */
+export interface Adopted {
+  /** A run directory, or a file of weights. */
+  readonly path: string;
+  /** What tells it from others of the same architecture, regularizer, tasks and seed. */
+  readonly recipe?: string;
 }
 
 /** How sharpness is measured: not with the same care everywhere, because a gradient of a convolutional network is dear. */
@@ -42,28 +52,41 @@ export type PlannedSharpness = Omit<NonNullable<Job["sharpness"]>, "atLoss" | "s
   /** Baselines it is measured for; default all. Learned optimizers are always measured. */
   readonly baselines?: readonly MethodId[];
   /**
-   * Also at equal training loss: on each task and for runs of each length at best + share · (initial − best), where best
-   * is the lowest meta-validation loss that tuning met with a plain optimizer after so many steps. A run is looked at
-   * so many times.
+   * Also at equal training loss: on each task and for runs of each of the plan's lengths at best + share · (initial − best)
+   * for each of some shares, where best is the lowest meta-validation loss that tuning met with a plain optimizer after so
+   * many steps. A run is looked at so many times.
    */
-  readonly equalLoss?: { readonly share: number; readonly looks: number };
+  readonly equalLoss?: {
+    readonly shares: readonly number[];
+    readonly looks: number;
+    /** Radii there, if others. */
+    readonly radii?: readonly number[];
+  };
 };
+
+/** As many candidates for learned optimizers as baselines have: what their own learning rate is multiplied with. */
+export interface LearnedRates extends Pick<Tunable, "tunedFor"> {
+  /** Learning rates: the ends of a logarithmic grid. */
+  readonly rates: readonly [low: number, high: number];
+  readonly schedules?: readonly string[];
+  readonly count: number;
+}
 
 /** A whole experiment as plain data: what is meta-trained, what is compared with it, on what, and how it is measured. */
 export interface Plan {
-  readonly kind: "reproduce-quick" | "reproduce-paper";
+  readonly kind: "reproduce-quick" | "reproduce-paper" | "reproduce-transfer";
   readonly title: string;
   readonly search: readonly PlannedSearch[];
   readonly metaRuns: readonly PlannedMetaRun[];
-  /** Run directories of meta-training done elsewhere, taken over as they are. */
-  readonly adopted: readonly string[];
+  /** Learned optimizers that were meta-trained elsewhere, taken over as they are. */
+  readonly adopted: readonly Adopted[];
   /** Run directories of a search done elsewhere, recorded. */
   readonly searched: readonly string[];
   /**
-   * What goes around learned optimizers, each a candidate of the tuning stage as the baselines' settings are, such as
-   * `scale:by=0.3+cosine`; by default nothing.
+   * Learning rates that the tuning stage chooses from for learned optimizers whose architecture has one; those without, and
+   * all of them by default, run as they are.
    */
-  readonly around?: readonly [string, ...string[]];
+  readonly learnedRates?: LearnedRates;
   readonly baselines: readonly PlannedOptimizer[];
   /** How candidates are compared; needed where one has several. */
   readonly tuning?: Pick<TuningGrid, "seeds">;
@@ -71,6 +94,8 @@ export interface Plan {
   readonly steps: readonly number[];
   readonly seeds: readonly number[];
   readonly sharpness: PlannedSharpness;
-  /** The paper's are derived from what the learned optimizers are. */
+  /** Hand-designed optimizer that learned ones are compared with, alone and with explicit regularizers. */
+  readonly against?: string;
+  /** Otherwise derived from what the learned optimizers are. */
   readonly comparisons?: readonly Pair[];
 }

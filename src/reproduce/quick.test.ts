@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { isHandDesigned } from "../evaluation/method-id.ts";
 import { loadMethod } from "../evaluation/optimizers.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
+import { learnedOf } from "./evaluate.ts";
 import { LEARNED_FAMILIES } from "./families.ts";
 import { quickPlan } from "./quick.ts";
 import { reproduce } from "./reproduce.ts";
@@ -20,13 +21,18 @@ describe.each(LEARNED_FAMILIES)("the quick experiment of %s", (family) => {
 
   it("gives every optimizer as many settings to choose from, each of which can be built", async () => {
     const counts = new Set([
-      (plan.around ?? [""]).length,
+      plan.learnedRates?.count ?? 1,
       ...plan.baselines.map(({ candidates }) => candidates.length),
     ]);
     expect(counts.size).toBe(1);
     expect(plan.tuning === undefined).toBe(counts.has(1));
-    const around = (plan.around ?? []).map((part) => `sgd+${part}`);
-    for (const spec of [...around, ...plan.baselines.flatMap(({ candidates }) => candidates)]) {
+    const learned = learnedOf(plan, [
+      { method: { optimizer: "x", regularizer: "none" }, spec: "sgd", lr: 0.01 },
+    ]);
+    const specs = [...(plan.learnedRates ? learned : []), ...plan.baselines].flatMap(
+      ({ candidates }) => candidates,
+    );
+    for (const spec of specs) {
       await loadMethod(spec);
     }
   });
@@ -58,7 +64,7 @@ describe("quickPlan", () => {
       ...plan,
       tasks: ["synthetic-digits/mlp"],
       steps: [5],
-      around: ["scale:by=0.5+cosine", "scale:by=2+cosine"] as const,
+      learnedRates: { ...plan.learnedRates!, count: 2 },
       baselines: plan.baselines
         .slice(0, 1)
         .map((own) => ({ ...own, candidates: [own.candidates[0]] as const })),

@@ -3,7 +3,7 @@ import { groupOf, methodOf } from "../evaluation/method-id.ts";
 import type { MethodId } from "../evaluation/results.ts";
 import { type MetaConfigInput, resolveMetaConfig } from "../meta/config.ts";
 import { parseSpec } from "../spec.ts";
-import { CELO2_META, CELO2_SCALES, type LearnedFamily, smallTasks } from "./families.ts";
+import { CELO2_META, CELO2_RATES, type LearnedFamily, smallTasks } from "./families.ts";
 import type { Plan, PlannedOptimizer } from "./plan.ts";
 
 /** What can be set of the quick experiment. */
@@ -15,7 +15,7 @@ export interface QuickOptions {
 }
 
 /** What differs between the quick experiments of the families. */
-type Kind = Pick<Plan, "around" | "baselines" | "tuning" | "tasks" | "steps" | "sharpness"> & {
+type Kind = Pick<Plan, "learnedRates" | "baselines" | "tuning" | "tasks" | "steps" | "sharpness"> & {
   readonly meta: MetaConfigInput;
   /** In the meta-objective. */
   readonly regularizer: string;
@@ -41,10 +41,7 @@ const tensorwise: Kind = {
   },
   regularizer: "sam:rho=0.1",
   optimizer: "adamw",
-  around: candidatesOf(
-    { optimizer: "scale", setting: "by", rates: CELO2_SCALES, schedules: ["cosine"] },
-    CANDIDATES,
-  ),
+  learnedRates: { rates: CELO2_RATES, schedules: ["cosine"], count: CANDIDATES },
   baselines: [adamw("none"), adamw("sam:rho=0.05")],
   tuning: { seeds: [1000] },
   tasks: ["synthetic-digits/mlp", "synthetic-digits/mlp-relu", "synthetic-digits/mlp-relu:hidden=32,depth=2"],

@@ -165,7 +165,7 @@ describe("reproduce", () => {
     const stopped = reproduce(directory, plan(), {
       ...options,
       signal: controller.signal,
-      onProgress: ({ stage }) => stage === "tune" && controller.abort(new Error("stopped")),
+      onProgress: ({ stage }) => stage.startsWith("tune") && controller.abort(new Error("stopped")),
     });
     await expect(stopped).rejects.toThrow("stopped");
     const [one, two] = plan().metaRuns.map(({ folder: name }) => join(directory, name, "checkpoints"));
@@ -199,7 +199,7 @@ describe("reproduce", () => {
     const directory = join(folder, "kept");
     await reproduce(directory, plan({ tasks: tasks.slice(0, 1), steps: [5] }), options);
     const kept = listDirectory(directory);
-    const changes = { metaRuns: [], search: [], adopted: [join(folder, "nowhere")] };
+    const changes = { metaRuns: [], search: [], adopted: [{ path: join(folder, "nowhere") }] };
     await expect(reproduce(directory, plan(changes), { ...options, force: true })).rejects.toMatchObject({
       code: "E_RUN",
     });
@@ -224,7 +224,7 @@ describe("reproduce", () => {
   });
 
   it("takes over optimizers that were meta-trained elsewhere, with a search made elsewhere", async () => {
-    const adopted = plan().metaRuns.map(({ folder: name }) => join(first, name));
+    const adopted = plan().metaRuns.map(({ folder: name }) => ({ path: join(first, name) }));
     const searched = listDirectory(join(first, "search")).map((name) => join(first, "search", name));
     const changes = { metaRuns: [], search: [], adopted, searched };
     const results = await reproduce(join(folder, "third"), plan(changes), options);
@@ -238,10 +238,10 @@ describe("reproduce", () => {
 
   it("refuses two runs that are the same repetition, and what is no run", async () => {
     const one = join(first, plan().metaRuns[0]!.folder);
-    const refused = (adopted: string[]) =>
+    const refused = (paths: string[]) =>
       reproduce(
-        join(folder, `refused-${adopted.length}`),
-        plan({ metaRuns: [], search: [], adopted }),
+        join(folder, `refused-${paths.length}`),
+        plan({ metaRuns: [], search: [], adopted: paths.map((path) => ({ path })) }),
         options,
       );
     await expect(refused([one, one])).rejects.toMatchObject({ code: "E_CONFIG" });
@@ -250,7 +250,7 @@ describe("reproduce", () => {
     mkdirSync(begun);
     for (const name of ["meta.json", "config.resolved.json"])
       copyFileSync(join(one, name), join(begun, name));
-    const searched = plan({ metaRuns: [], search: [], adopted: [one], searched: [begun] });
+    const searched = plan({ metaRuns: [], search: [], adopted: [{ path: one }], searched: [begun] });
     await expect(reproduce(join(folder, "searched"), searched, options)).rejects.toThrow(
       /has no checkpoint yet/,
     );
@@ -272,7 +272,13 @@ describe("reproduce", () => {
     await expect(run(controller.signal)).rejects.toThrow("seen");
     const rates = readFileSync(join(directory, "rates.json"), "utf8");
     const results = await run(new AbortController().signal);
-    expect(told).toEqual(Array(2).fill(["search", "meta-train", "tune", "evaluate"]));
+    expect(told).toEqual(
+      Array(2).fill([
+        "search",
+        "meta-train",
+        ...tasks.flatMap((task) => [`tune ${task}`, `evaluate ${task}`]),
+      ]),
+    );
     expect(readFileSync(join(directory, "rates.json"), "utf8")).toBe(rates);
     expect(results.estimates!.map(({ stage }) => stage)).toEqual(told[0]);
   });

@@ -9,20 +9,20 @@ import { unique } from "../evaluation/group.ts";
 import { identityOf } from "../evaluation/identity.ts";
 import { type JobResult, runSecondsOf } from "../evaluation/jobs.ts";
 import { regularizerRecords } from "../evaluation/regularizer-records.ts";
-import type { Results, StageEstimate, TuningRecord } from "../evaluation/results.ts";
+import { isLarge, type Results, type StageEstimate, type TuningRecord } from "../evaluation/results.ts";
 import type { Json } from "../evaluation/table.ts";
 import { type TuningGrid, tuningJobs, tuningRecords } from "../evaluation/tuning.ts";
 import { resolveMetaConfig } from "../meta/config.ts";
-import { readWeights } from "../meta/weights.ts";
 import { openResults, type ResultsDirectory } from "../report/directory.ts";
 import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
 import { loadTask } from "../tasks/load.ts";
 import { prepareSetup } from "../threads/setup.ts";
+import { adopt, type Learned, readAdopted } from "./adopt.ts";
 import { pairsOf } from "./compare.ts";
 import { calibrate, estimateStages, type Rates } from "./estimate.ts";
 import { evaluationJobs, learnedOf, methodsOf } from "./evaluate.ts";
 import { configOf } from "./meta-record.ts";
-import { adopt, metaTrainAll } from "./meta-train.ts";
+import { metaTrainAll } from "./meta-train.ts";
 import type { Plan, PlannedOptimizer } from "./plan.ts";
 import type { StageProgress } from "./progress.ts";
 import { searchRecords, searchRegularizers, withChosen } from "./search.ts";
@@ -49,9 +49,9 @@ export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
 }
 
 /**
- * Runs an experiment in a directory, stage by stage: search → meta-train → tune → evaluate → compare → `results.json` and
+ * Runs an experiment in a directory: search → meta-train → task by task tune → evaluate → compare → `results.json` and
  * `report.html`. Every stage keeps what it has done, so that an experiment that was interrupted anywhere, by whatever,
- * goes on from there when run again.
+ * goes on from there when run again. The results of the tasks that are done are in `so-far` meanwhile.
  *
  * @throws {LowlandError} what its stages throw; E_RUN if the directory holds results already
  */
@@ -73,55 +73,94 @@ export async function reproduce(directory: string, plan: Plan, options: Reproduc
   const search = recorded.length > 0 ? recorded : await searchRegularizers(directory, plan.search, rest);
   const made = [
     ...(await metaTrainAll(directory, withChosen(plan.metaRuns, search), rest)),
-    ...adopt(directory, plan.adopted),
+    ...adopt(directory, plan.adopted, { extend }),
   ];
   const learned = learnedOf(plan, made);
-  const { tuning, runs: tuned } = await tune(plan, learned, output, rest);
-  const jobs = evaluationJobs(plan, learned, tuning);
-  const evaluated = await grid(jobs, "evaluate", output.journal, rest);
-  const records = recordsOf(evaluated, methodsOf(plan, learned));
-
-  const { tasks, steps, seeds, sharpness } = plan;
-  const large = plan.kind === "reproduce-paper";
-  const own = made.map(({ method }) => method);
-  const regularizers = await regularizerRecords([
-    ...made.map(({ record }) => record.regularizer),
-    ...plan.baselines.map(({ method }) => method.regularizer),
-  ]);
-  const whole: Results = {
-    schemaVersion: 2,
-    kind: plan.kind,
-    title: plan.title,
-    ...provenance,
-    seed: 0,
-    durationSeconds: (performance.now() - started) / 1000,
-    ...(large && { runSeconds: runSecondsOf([...tuned, ...evaluated]) }),
-    settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } as Json },
-    metaTraining: made.map(({ record }) => record),
-    ...records,
-    ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
-    regularizers,
-    comparisons: compareOptimizers(records, pairsOf(plan, own, regularizers)),
-    datasets: await datasetRecords([...tasks, ...sources], storeOf(rest)),
-    ...(search.length > 0 && { search }),
-    ...(tuning.length > 0 && { tuning }),
-    ...(large && { transfer: transferMatrix(records, own) }),
-    ...(estimates && { estimates }),
-  };
-  const results = large ? withShortNumbers(whole, DIGITS) : whole;
+  const done: Done = { tuning: [], tuned: [], evaluated: [] };
+  const resultsSoFar = async (tasks: readonly string[]): Promise<Results> =>
+    resultsOf({ ...plan, tasks }, made, done, {
+      ...provenance,
+      durationSeconds: (performance.now() - started) / 1000,
+      threads,
+      datasets: await datasetRecords([...tasks, ...sources], storeOf(rest)),
+      ...(search.length > 0 && { search }),
+      ...(estimates && { estimates }),
+    });
+  for (const [i, task] of plan.tasks.entries()) {
+    const own = { ...plan, tasks: [task] };
+    const { tuning, runs } = await tune(own, learned, output, rest);
+    const jobs = evaluationJobs(own, learned, tuning);
+    done.tuning.push(...tuning);
+    done.tuned.push(...runs);
+    done.evaluated.push(...(await grid(jobs, stageOn("evaluate", own), output.journal, rest)));
+    const tasks = plan.tasks.slice(0, i + 1);
+    if (tasks.length < plan.tasks.length) await output.writeSoFar(await resultsSoFar(tasks));
+  }
+  const results = await resultsSoFar(plan.tasks);
   await output.write(results);
   return results;
 }
 
+/** What the tasks of an experiment have come to, one after another. */
+interface Done {
+  readonly tuning: TuningRecord[];
+  readonly tuned: JobResult[];
+  readonly evaluated: JobResult[];
+}
+
+/** Everything that the runs of some tasks say. */
+async function resultsOf(
+  plan: Plan,
+  made: readonly Learned[],
+  { tuning, tuned, evaluated }: Done,
+  { threads, ...known }: Known,
+): Promise<Results> {
+  const { kind, title, tasks, steps, seeds, sharpness } = plan;
+  const large = isLarge(plan);
+  const own = made.map(({ method }) => method);
+  const records = recordsOf(evaluated, methodsOf(plan, learnedOf(plan, made)));
+  const runs = made.flatMap(({ record }) => record ?? []);
+  const regularizers = await regularizerRecords([
+    ...made.map(({ regularizer }) => regularizer),
+    ...plan.baselines.map(({ method }) => method.regularizer),
+  ]);
+  const whole: Results = {
+    schemaVersion: 2,
+    kind,
+    title,
+    ...known,
+    seed: 0,
+    ...(large && { runSeconds: runSecondsOf([...tuned, ...evaluated]) }),
+    settings: { tasks, steps, seeds, threads, sharpness: { ...sharpness } as Json },
+    metaTraining: runs,
+    ...records,
+    ...(large && { evaluations: withShortCurves(records.evaluations, CURVE_POINTS) }),
+    regularizers,
+    comparisons: compareOptimizers(records, pairsOf(plan, own, regularizers)),
+    ...(tuning.length > 0 && { tuning }),
+    ...(large && { transfer: transferMatrix(records, own) }),
+  };
+  return large ? withShortNumbers(whole, DIGITS) : whole;
+}
+
+/** What results say beside what the runs do. */
+type Known = ReproduceOptions["provenance"] &
+  Pick<Results, "durationSeconds" | "datasets" | "search" | "estimates"> & { readonly threads: number };
+
+/** `tune mnist/mlp`. */
+function stageOn(stage: string, { tasks }: Pick<Plan, "tasks">): string {
+  return `${stage} ${tasks.join(", ")}`;
+}
+
 /**
  * Reads everything that an experiment starts from, so that what cannot be read is refused before anything is written or
- * removed. Returns the tasks of its meta-training.
+ * removed. Returns the tasks of its own meta-training: those of meta-training done elsewhere are not read again.
  */
 async function readyFor(plan: Plan, store: StoreOptions): Promise<string[]> {
-  for (const path of plan.adopted) readWeights(path);
-  const given = [...plan.adopted, ...plan.searched].map(configOf);
+  readAdopted(plan.adopted);
+  plan.searched.forEach(configOf);
   const planned = [...plan.metaRuns, ...plan.search].map(({ config }) => resolveMetaConfig(config));
-  const sources = unique([...given, ...planned].flatMap(({ tasks }) => tasks));
+  const sources = unique(planned.flatMap(({ tasks }) => tasks));
   for (const name of plan.tasks) (await loadTask(name, store)).close?.();
   await prepareSetup(sources, store);
   return sources;
@@ -140,7 +179,7 @@ async function tune(
   if (plan.tuning === undefined || optimizers.length === 0) return { tuning: [], runs: [] };
   const { tasks, steps, tuning } = plan;
   const work: TuningGrid = { tasks, optimizers, steps, seeds: tuning.seeds };
-  const runs = await grid(tuningJobs(work), "tune", output.tuningJournal, options);
+  const runs = await grid(tuningJobs(work), stageOn("tune", plan), output.tuningJournal, options);
   return { tuning: tuningRecords(runs, work), runs };
 }
 

@@ -11,6 +11,7 @@ const adamSam: MethodId = { optimizer: "adam", regularizer: "sam" };
 
 const plan: Plan = {
   kind: "reproduce-paper",
+  against: "adam",
   title: "x",
   search: [],
   metaRuns: [],
@@ -29,7 +30,7 @@ const plan: Plan = {
     examples: 5000,
     except: { models: ["cnn"], examples: 200, restarts: 1, equalLossTrace: false },
     baselines: [adam],
-    equalLoss: { share: 0.2, looks: 20 },
+    equalLoss: { shares: [0.2], looks: 20 },
   },
 };
 
@@ -105,22 +106,24 @@ describe("evaluationJobs", () => {
 });
 
 describe("learnedOf", () => {
-  const own = [{ method: learned[0]!.method, spec: "learned:x" }];
+  const own = [{ method: learned[0]!.method, spec: "learned:x", lr: 0.01 }];
+  const learnedRates = { rates: [0.001, 0.02], schedules: ["cosine"], count: 2 } as const;
 
-  it("gives learned optimizers what is around them to choose from, as baselines their settings", () => {
-    const around = ["scale:by=0.3+cosine", "cosine"] as const;
-    const [tuned] = learnedOf({ around }, own);
-    expect(tuned!.candidates).toEqual(["learned:x+scale:by=0.3+cosine", "learned:x+cosine"]);
+  it("gives learned optimizers learning rates to choose from, as factors of their own, as baselines their settings", () => {
+    const [tuned] = learnedOf({ learnedRates }, own);
+    expect(tuned!.candidates).toEqual(["learned:x+scale:by=0.1+cosine", "learned:x+scale:by=2+cosine"]);
     const chosen = tuning[0]!.chosen.map(({ steps }) => ({ steps, spec: tuned!.candidates[1]! }));
     const record = { ...tuning[0]!, method: tuned!.method, chosen };
     const jobs = evaluationJobs({ ...plan, tasks: ["mnist/mlp"] }, [tuned!], [record]);
     expect(jobs.map(({ spec }) => spec).filter((spec) => spec.startsWith("learned"))).toEqual(
-      Array(4).fill("learned:x+cosine"),
+      Array(4).fill("learned:x+scale:by=2+cosine"),
     );
   });
 
-  it("leaves them as they are where nothing is planned around them", () => {
+  it("leaves them as they are where no rates are planned, and those that have no learning rate", () => {
     expect(learnedOf({}, own)[0]!.candidates).toEqual(["learned:x"]);
+    const { lr: _, ...without } = own[0]!;
+    expect(learnedOf({ learnedRates }, [without])[0]!.candidates).toEqual(["learned:x"]);
   });
 });
 
@@ -186,7 +189,11 @@ describe("pairsOf", () => {
 
   it("finds the explicit regularizer by what it is called, where it has another form", () => {
     const gamFd: MethodId = { optimizer: "adam", regularizer: "gam-fd" };
-    const found = pairsOf({ baselines: [{ method: gamFd, candidates: ["x"] }] }, members, regularizers);
+    const found = pairsOf(
+      { ...plan, baselines: [{ method: gamFd, candidates: ["x"] }] },
+      members,
+      regularizers,
+    );
     expect(found.at(-1)).toEqual({
       candidate: { optimizer: "lstm", regularizer: "gam", source: ["mnist/cnn"] },
       baseline: gamFd,
@@ -197,7 +204,7 @@ describe("pairsOf", () => {
   it("has no learned pair without a plain optimizer of the same source and meta-seed", () => {
     expect(pairs.filter(({ candidate }) => candidate.source?.join() === "mnist/cnn")).toEqual([]);
     const apart = [learnedBy("sam", "mnist/mlp", 0), learnedBy("none", "mnist/mlp", 1)];
-    expect(pairsOf({ baselines: [] }, apart, regularizers)).toEqual([]);
+    expect(pairsOf({ ...plan, baselines: [] }, apart, regularizers)).toEqual([]);
   });
 
   it("takes the comparisons a plan names", () => {
@@ -219,7 +226,7 @@ describe("withChosen", () => {
 });
 
 describe("estimateStages", () => {
-  const task = { gradient: 0.001, learnedStep: 0.01, validation: 0.1, thousand: 0.02 };
+  const task = { gradient: 0.001, steps: { adam: 0.0005 }, validation: 0.1, thousand: 0.02 };
   const rates: Rates = {
     tasks: { "mnist/mlp": task, "mnist/cnn": task },
     metaTraining: { "sam on mnist/mlp": { estimate: 0.5, validation: 1.2 } },
@@ -245,11 +252,13 @@ describe("estimateStages", () => {
 
   it("divides what threads can share, and leaves out stages without work", () => {
     const [one, two] = [1, 2].map((threads) => estimateStages(plan, rates, threads));
-    expect(one!.map(({ stage }) => stage)).toEqual(["tune", "evaluate"]);
+    expect(one!.map(({ stage }) => stage)).toEqual(
+      plan.tasks.flatMap((task) => [`tune ${task}`, `evaluate ${task}`]),
+    );
     one!.forEach(({ seconds }, i) => {
       expect(two![i]!.seconds).toBeCloseTo(seconds / 2, 9);
     });
-    // 2 tasks × 4 candidates × 1 seed; 100 and 1,000 steps, 2 passes over a tenth each, half with twice the gradients
-    expect(one![0]!.seconds).toBeCloseTo(8 * (1.5 * 1100 * 0.001 + 4 * 0.1), 9);
+    // 4 candidates × 1 seed; 100 and 1,000 steps, 2 passes over a tenth each, half with twice the gradients
+    expect(one![0]!.seconds).toBeCloseTo(4 * (1100 * (1.5 * 0.001 + 0.0005) + 4 * 0.1), 9);
   });
 });

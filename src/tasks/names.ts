@@ -68,3 +68,8 @@ export function datasetOf(text: string): string | undefined {
 export function moduleOf(text: string): string | undefined {
   return PATH.test(text) ? partsOf(text)[0] : undefined;
 }
+
+/** The name of a task's model, without settings and augmentations: `mlp-relu`. */
+export function modelNameOf(text: string): string {
+  return /^[^/]*\/([^:+]*)/.exec(text)?.[1] ?? "";
+}
