@@ -7,7 +7,7 @@ import {
   resolveMetaConfig,
   withOverrides,
 } from "../meta/config.ts";
-import { presetFields, presets } from "../meta/presets.ts";
+import { presetFields, presets, requireNeeds } from "../meta/presets.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { absoluteModule } from "../module.ts";
 import { listDirectory, readText } from "../runs/files.ts";
@@ -187,6 +187,7 @@ async function configOf(flags: MetaTrainFlags, resume: boolean): Promise<MetaCon
     }
     throw new LowlandError("E_USAGE", "--task is missing; give it, or a --config file with tasks");
   }
+  if (flags.preset !== undefined && !flags.dryRun) requireNeeds(flags.preset, merged);
   const { buildParts } = await import("../meta/build.ts");
   const { readInit } = await import("../meta/weights.ts");
   const source = resume ? `${flags.out}/config.resolved.json` : (flags.config ?? "configuration");

@@ -38,6 +38,7 @@ export function celo(options: Partial<Settings<typeof celoParameters>> = {}): Le
   return tensorwise({
     name: "celo",
     settings,
+    free: ["schedule"],
     layout: celoLayout,
     kernel: "Celo",
     hidden: HIDDEN,

@@ -32,6 +32,7 @@ function celo2Of(name: "celo2-base" | "celo2", options: Celo2Options): LearnedOp
   return tensorwise({
     name,
     settings,
+    free: ["lr", "decay"],
     layout: celo2Layout,
     kernel: "Celo2",
     hidden: HIDDEN,

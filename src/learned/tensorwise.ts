@@ -17,6 +17,8 @@ type Rows = readonly (number | readonly [number, number])[];
 export interface TensorwiseDefinition {
   readonly name: string;
   readonly settings: Readonly<Record<string, number>>;
+  /** Settings that a run may start from weights of another value of. */
+  readonly free?: readonly string[];
   /** Slots of φ, `mlp.0.w` … `mlp.2.b` among them. */
   readonly layout: Layout;
   readonly kernel: "Mlp" | "Adafac" | "Celo" | "Celo2";
@@ -78,6 +80,7 @@ export function tensorwise(definition: TensorwiseDefinition): LearnedOptimizer {
   return {
     name,
     settings,
+    ...(definition.free && { free: definition.free }),
     layout,
 
     init(key, metaParams) {

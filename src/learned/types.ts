@@ -49,6 +49,8 @@ export interface OpenLearnedOptimizer extends Optimizer {
 export interface LearnedOptimizer {
   readonly name: string;
   readonly settings: Readonly<Record<string, number>>;
+  /** Settings that a run may start from weights of another value of, such as a learning rate. */
+  readonly free?: readonly string[];
   /** Slots of φ, named as in checkpoints. */
   readonly layout: Layout;
   /** Draws initial meta-parameters. */

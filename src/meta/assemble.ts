@@ -7,6 +7,7 @@ import type { MetaObjective } from "./objective.ts";
 import type { MetaTraining } from "./outer-loop.ts";
 import { regularizerInForce } from "./regularization/registry.ts";
 import type { Regularization } from "./regularization/types.ts";
+import type { Trained } from "./trained.ts";
 import type { Estimator, Schedule } from "./types.ts";
 
 /** What a configuration names, tasks aside, as built objects. */
@@ -21,6 +22,8 @@ export interface MetaParts {
   readonly schedule: Schedule;
   readonly objective: MetaObjective;
   readonly teacher: Optimizer | undefined;
+  /** The part of φ that is trained; undefined: all of it. */
+  readonly trained: Trained | undefined;
   readonly outerOptimizer: Optimizer;
 }
 
@@ -36,6 +39,7 @@ export function assembleMetaTraining(
     schedule,
     objective,
     teacher,
+    trained,
     outerOptimizer,
   }: MetaParts,
   families: readonly TaskFamily[],
@@ -58,6 +62,7 @@ export function assembleMetaTraining(
       teacher,
       imitation: config.imitationShare,
       activations: config.activations,
+      trained,
     },
     source: {
       seed: config.seed,

@@ -17,6 +17,7 @@ import type { MetaTraining } from "./outer-loop.ts";
 import { outerOptimizerOf } from "./outer-optimizer.ts";
 import { buildRegularization, checkRegularization } from "./regularization/registry.ts";
 import { buildSchedule } from "./schedules/registry.ts";
+import { trainedPart } from "./trained.ts";
 import type { Estimator, Schedule } from "./types.ts";
 
 /**
@@ -60,6 +61,7 @@ export async function buildParts(config: MetaConfig): Promise<MetaParts> {
     schedule,
     objective: buildSpec(config.objective, "objective", metaObjectives),
     teacher: config.imitation === "none" ? undefined : makeOptimizer(config.imitation),
+    trained: trainedPart(learned.layout, config.train),
     outerOptimizer: outerOptimizerOf(config),
   };
 }

@@ -26,6 +26,13 @@ export const META_FIELDS = {
     description:
       "Run directory or .safetensors file to start from, of the same architecture (default: random weights)",
   },
+  train: {
+    kind: "specs",
+    default: ["all"],
+    placeholder: "part",
+    description:
+      "Parts of the weights to train, by what their names begin with (of celo: mlp, schedule); the rest stays as it is",
+  },
   regularizer: {
     kind: "text",
     default: "none",

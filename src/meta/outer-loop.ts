@@ -263,13 +263,15 @@ async function outerStep(
 
 /** One step of the outer optimizer on φ along the mean estimate; the old φ where there is none or the new one is not finite. */
 function update(
-  { config, outerOptimizer }: MetaTraining,
+  { config, problem, outerOptimizer }: MetaTraining,
   { metaParams, outer, outerStep: done }: TrainerState,
   usable: readonly Estimate[],
 ): Pick<TrainerState, "metaParams" | "outer"> & { metaGradientNorm: number } {
   const gradient = new Float32Array(metaParams.length);
   for (const estimate of usable) axpy(1, estimate.gradient, gradient);
   if (usable.length > 0) scale(1 / usable.length, gradient);
+  const { frozen } = problem.trained ?? { frozen: [] };
+  for (const [from, to] of frozen) gradient.fill(0, from, to);
   const metaGradientNorm = norm(gradient);
   const unchanged = { metaParams, outer, metaGradientNorm };
   if (usable.length === 0) return unchanged;
@@ -281,6 +283,8 @@ function update(
   outerOptimizer.update(gradient, nextOuter, { params: metaParams }, change);
   // the learning rate falls linearly to the share `outerDecay`
   axpy(1 - (1 - outerDecay) * (done / outerSteps), change, next);
+  // weight decay included
+  for (const [from, to] of frozen) next.set(metaParams.subarray(from, to), from);
   if (![next, ...Object.values(nextOuter.vectors)].every(allFinite)) return unchanged;
   return { metaParams: next, outer: nextOuter, metaGradientNorm };
 }

@@ -8,7 +8,7 @@ import { resolveMetaConfig, withOverrides } from "./config.ts";
 import { estimators } from "./estimators/registry.ts";
 import { metaObjectives } from "./objective.ts";
 import { outerOptimizerOf } from "./outer-optimizer.ts";
-import { presetFields, presets } from "./presets.ts";
+import { presetFields, presets, requireNeeds } from "./presets.ts";
 import { buildSchedule } from "./schedules/registry.ts";
 
 describe("presets", () => {
@@ -41,6 +41,13 @@ describe("presets", () => {
       learned: "rnnprop",
       imitation: "adam:lr=0.01",
     });
+  });
+
+  it("celo-schedule goes on from weights of the first phase", () => {
+    const fields = presetFields("celo-schedule");
+    expect(() => requireNeeds("celo-schedule", fields)).toThrow(/goes on from weights; give init/);
+    requireNeeds("celo-schedule", { ...fields, init: "runs/rule" });
+    requireNeeds("celo-rule", presetFields("celo-rule"));
   });
 
   it("of an unknown name are refused with a suggestion", () => {

@@ -6,6 +6,8 @@ import type { MetaConfigInput } from "./config.ts";
 export interface Preset {
   readonly description: string;
   readonly fields: MetaConfigInput;
+  /** Fields that it goes with and does not hold, each with what to give. */
+  readonly needs?: { readonly [N in keyof MetaConfigInput]?: string };
 }
 
 /** 8×8 images, 32 ReLU units, reparametrized by up to a thousand: what modern learned optimizers are meta-trained on. */
@@ -27,6 +29,12 @@ const celo2: MetaConfigInput = {
   validationSeeds: 2,
 };
 
+/**
+ * Celo's update rule by itself, without its schedule. As published but for what Lowland's estimator does otherwise: losses of
+ * different tasks are averaged as they are, and weight decay acts on the rule alone.
+ */
+const celoRule: MetaConfigInput = { ...celo2, learned: "celo:schedule=0", train: ["mlp"] };
+
 /** Every preset that `--preset` can name. */
 export const presets: Readonly<Record<string, Preset>> = {
   celo2: {
@@ -43,6 +51,15 @@ export const presets: Readonly<Record<string, Preset>> = {
       outerSteps: 2000,
       checkpointEvery: 100,
     },
+  },
+  "celo-rule": {
+    description: "Celo's first phase: its update rule, on the families and by the recipe of celo2",
+    fields: celoRule,
+  },
+  "celo-schedule": {
+    description: "Celo's second phase: its schedule, the rule being that of --init",
+    fields: { ...celoRule, learned: "celo", train: ["schedule"] },
+    needs: { init: "the run directory of the first phase" },
   },
   "lstm-curriculum": {
     description: "the LSTM with the curriculum and imitation of Chen et al., 2020, on mnist/mlp",
@@ -65,6 +82,23 @@ export const presets: Readonly<Record<string, Preset>> = {
  * @throws {LowlandError} E_CONFIG for an unknown name, with a suggestion
  */
 export function presetFields(name: string): MetaConfigInput {
-  if (Object.hasOwn(presets, name)) return presets[name]!.fields;
+  return presetOf(name).fields;
+}
+
+/**
+ * Refuses a configuration of a preset that lacks what the preset goes with.
+ *
+ * @throws {LowlandError} E_CONFIG, saying what to give
+ */
+export function requireNeeds(name: string, config: MetaConfigInput): void {
+  const { needs = {} } = presetOf(name);
+  for (const [field, what] of Object.entries(needs)) {
+    if (config[field as keyof MetaConfigInput] !== undefined) continue;
+    throw new LowlandError("E_CONFIG", `preset ${name} goes on from weights; give ${field}, ${what}`);
+  }
+}
+
+function presetOf(name: string): Preset {
+  if (Object.hasOwn(presets, name)) return presets[name]!;
   throw new LowlandError("E_CONFIG", unknown("preset", name, Object.keys(presets)));
 }

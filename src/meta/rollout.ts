@@ -13,6 +13,7 @@ import type { TaskFamily } from "../tasks/family.ts";
 import type { Known, Objective, Task } from "../tasks/types.ts";
 import { type MetaObjective, normalized } from "./objective.ts";
 import type { Moment, Regularization, RegularizationState } from "./regularization/types.ts";
+import type { Trained } from "./trained.ts";
 import type { Draw, InnerState } from "./types.ts";
 
 /** What meta-training is about, as built objects: tasks × learned optimizer × meta-objective. */
@@ -30,6 +31,8 @@ export interface InnerProblem {
   /** Takes what the regularizer adds at every term, where the regularization observes it. */
   readonly observe?: Observer;
   readonly activations?: "auto" | "stored" | "recomputed";
+  /** The part of φ that is trained: all of it, where missing. */
+  readonly trained?: Trained | undefined;
 }
 
 /** A rule by which the regularizer changes, with what it changes. */

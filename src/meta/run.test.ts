@@ -4,10 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kernels } from "../kernels/module.ts";
+import { celo } from "../learned/celo.ts";
+import { lstm } from "../learned/lstm.ts";
+import type { LearnedOptimizer } from "../learned/types.ts";
 import { findCheckpoint, latestCheckpoint } from "../runs/checkpoints.ts";
 import { readMetrics } from "../runs/metrics.ts";
 import { LOWLAND_VERSION } from "../version.ts";
 import { type MetaConfigInput, resolveMetaConfig } from "./config.ts";
+import { streams } from "./draws.ts";
 import { type MetaRunOptions, runMetaTraining } from "./run.ts";
 import { readWeights } from "./weights.ts";
 
@@ -53,6 +57,7 @@ describe("a run ends in the bits of one left alone, on any number of threads and
       },
     ],
     ["nres", { ...SAM, estimator: "nres:truncation=5", schedule: "log-uniform:4,12" }],
+    ["a part", { estimator: "pes:truncation=5", schedule: "log-uniform:4,12", train: ["lstm.1"] }],
     [
       "imitation",
       {
@@ -261,6 +266,53 @@ describe("a run", () => {
     const few = await most(30);
     // three places draw 360 layouts of up to 60 units instead of 90
     expect(await most(120)).toBeLessThan(1.5 * few);
+  });
+});
+
+describe("a run that trains a part of φ leaves the bits of the rest as they are", () => {
+  /** Bits of the slots whose names begin with a word. */
+  const bitsOf = ({ layout }: LearnedOptimizer, vector: Float32Array, part: string) =>
+    layout.slots
+      .filter(({ name }) => name.startsWith(part))
+      .map(({ offset, size }) => [...new Uint32Array(vector.slice(offset, offset + size).buffer)]);
+  const lastOf = (path: string) => readWeights(latestCheckpoint(path)!.path).metaParams;
+  const drawnFor = (learned: LearnedOptimizer, seed: number) => {
+    const metaParams = new Float32Array(learned.layout.size);
+    learned.init(streams(seed).init, metaParams);
+    return metaParams;
+  };
+
+  it.each([
+    ["pes:truncation=5", "adamw:decay=0.1"],
+    ["nres:truncation=5", "adam"],
+    ["es", "muon:decay=0.1"],
+  ])("%s, %s: Celo's rule, then its schedule", async (estimator, outerOptimizer) => {
+    const common = { estimator, outerOptimizer, schedule: "constant:10", outerSteps: 2 };
+    const id = estimator.split(":")[0]!;
+    const paths = [join(folder, `celo-rule-${id}`), join(folder, `celo-schedule-${id}`)] as const;
+    const rule = configOf({ ...common, learned: "celo:schedule=0", train: ["mlp"] });
+    await runMetaTraining(paths[0], rule);
+    const schedule = configOf({ ...common, learned: "celo", train: ["schedule"], init: paths[0] });
+    await runMetaTraining(paths[1], schedule);
+    const stages = [drawnFor(celo(), rule.seed), readWeights(paths[0]).metaParams, lastOf(paths[1])];
+    const [rules, schedules] = ["mlp", "schedule"].map((part) =>
+      stages.map((metaParams) => bitsOf(celo(), metaParams, part)),
+    ) as [unknown[], unknown[]];
+    expect(rules[1]).not.toEqual(rules[0]);
+    expect(rules[2]).toEqual(rules[1]);
+    expect(schedules[1]).toEqual(schedules[0]);
+    expect(schedules[2]).not.toEqual(schedules[1]);
+  });
+
+  it("bptt, soap: the LSTM's last layer", async () => {
+    const path = join(folder, "part-bptt");
+    const part = { train: ["linear"], outerOptimizer: "soap", outerSteps: 2 };
+    const config = configOf({ estimator: "bptt:truncation=5", ...part });
+    await runMetaTraining(path, config);
+    const learned = lstm({ hidden: 4 });
+    const drawn = drawnFor(learned, config.seed);
+    expect(bitsOf(learned, lastOf(path), "linear")).not.toEqual(bitsOf(learned, drawn, "linear"));
+    expect(bitsOf(learned, lastOf(path), "lstm")).toEqual(bitsOf(learned, drawn, "lstm"));
   });
 });
 

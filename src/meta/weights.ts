@@ -37,10 +37,18 @@ export async function readInit(
 ): Promise<Float32Array | undefined> {
   if (config.init === undefined) return undefined;
   const { learned: kept, spec, metaParams, file } = await loadWeights(config.init);
-  const [found, wanted] = [architectureSpec(spec, kept), architectureSpec(config.learned, learned)];
-  if (found === wanted) return metaParams;
+  const found = architectureSpec(spec, kept);
+  const wanted = architectureSpec(config.learned, learned);
+  if (fixedOf(spec, kept) === fixedOf(config.learned, learned)) return metaParams;
   throw new LowlandError(
     "E_CHECKPOINT",
     `${file} holds ${found}, the configuration is of ${wanted}; give --learned ${found}, or another --init`,
   );
+}
+
+/** The spec string of an architecture with the settings alone that its weights go with. */
+function fixedOf(written: string, learned: LearnedOptimizer): string {
+  const { settings, free = [] } = learned;
+  const kept = Object.entries(settings).filter(([name]) => !free.includes(name));
+  return architectureSpec(written, { ...learned, settings: Object.fromEntries(kept) });
 }

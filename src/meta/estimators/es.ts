@@ -36,7 +36,10 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
       const count = problem.learned.layout.size;
       const epsilon = arena.float32(count);
       const gradient = arena.float32(count);
-      const { over } = problem.objective;
+      const {
+        objective: { over },
+        trained,
+      } = problem;
       return {
         estimate(metaParams, instance, { stage }) {
           const { draw } = instance;
@@ -48,7 +51,7 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
           let metaLoss = 0;
           const counted = over === "last" && !imitating ? 1 : total;
           for (let i = 0; i < pairs; i++) {
-            drawPerturbation(draw.key, i, sigma, epsilon);
+            drawPerturbation(draw.key, i, { sigma, trained }, epsilon);
             pair.takeUp(draw, [], metaParams, epsilon);
             let difference = 0;
             for (let step = 0; step < total; step++) {

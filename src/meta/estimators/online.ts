@@ -35,7 +35,10 @@ export function openOnline({ sigma, truncation, noise }: OnlineOptions): Estimat
     const epsilon = arena.float32(count);
     const sum = arena.float32(count);
     const gradient = arena.float32(count);
-    const { over } = problem.objective;
+    const {
+      objective: { over },
+      trained,
+    } = problem;
     return {
       estimate(metaParams, instance, { stage, next }) {
         const before = samples.gradients;
@@ -43,7 +46,7 @@ export function openOnline({ sigma, truncation, noise }: OnlineOptions): Estimat
         let imitating = false;
         const begin = (): void => {
           const step = runs[0]?.step ?? 0;
-          drawPerturbation(draw.key, noise === "reused" ? 0 : step, sigma, epsilon);
+          drawPerturbation(draw.key, noise === "reused" ? 0 : step, { sigma, trained }, epsilon);
           if (noise === "reused") sum.set(epsilon);
           else axpy(1, epsilon, sum);
           pair.takeUp(draw, runs, metaParams, epsilon);

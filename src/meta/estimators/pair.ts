@@ -2,15 +2,30 @@ import type { Arena } from "../../kernels/memory.ts";
 import { addScaled } from "../../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../../random/key.ts";
 import { type InnerProblem, openRollout, type Samples } from "../rollout.ts";
+import { spread, type Trained } from "../trained.ts";
 import type { Draw, InnerState } from "../types.ts";
 import { takeUp } from "./windows.ts";
 
 /** Stream of an inner training's key that the perturbations are drawn from: "pert" as a number. */
 const PERTURBATIONS = 0x70657274;
 
-/** ε ~ N(0, σ²I), the `number`-th of an inner training. */
-export function drawPerturbation(key: Key, number: number, sigma: number, epsilon: Float32Array): void {
-  normal(foldIn(foldIn(key, PERTURBATIONS), number), epsilon, { stddev: sigma });
+/** What perturbations are drawn by. */
+export interface PerturbationOptions {
+  readonly sigma: number;
+  /** The part of φ that is perturbed: all of it, where missing. */
+  readonly trained?: Trained | undefined;
+}
+
+/** ε ~ N(0, σ²I), the `number`-th of an inner training; exactly 0 where φ is not trained. */
+export function drawPerturbation(
+  key: Key,
+  number: number,
+  { sigma, trained }: PerturbationOptions,
+  epsilon: Float32Array,
+): void {
+  const own = foldIn(foldIn(key, PERTURBATIONS), number);
+  normal(own, epsilon.subarray(0, trained?.size), { stddev: sigma });
+  if (trained !== undefined) spread(trained, epsilon);
 }
 
 /** An antithetic pair: one inner training run with φ+ε and with φ−ε, on the same minibatches, step by step. */
