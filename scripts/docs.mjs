@@ -1,0 +1,31 @@
+// The documentation as static pages: README, guides and tutorials, and the API from its doc comments:
+//   node scripts/docs.mjs [FOLDER]     default site/docs
+// TypeDoc needs the compiler's API, which TypeScript 7 does not have yet: it is handed TypeScript 5.
+import { register } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const hook = `export const resolve = (name, context, next) => next(name === "typescript" ? "typescript-5" : name, context);`;
+register(`data:text/javascript,${encodeURIComponent(hook)}`, import.meta.url);
+const { Application } = await import("typedoc");
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const application = await Application.bootstrapWithPlugins({
+  name: "Lowland",
+  entryPoints: ["src/index.ts", "src/adapters/tfjs.ts", "src/adapters/jax-js.ts", "src/testing/index.ts"],
+  projectDocuments: ["docs/*.md"],
+  readme: "README.md",
+  tsconfig: "tsconfig.json",
+  out: process.argv[2] ?? "site/docs",
+  // the project is checked by TypeScript 7
+  skipErrorChecking: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  githubPages: false,
+  hideGenerator: true,
+  treatWarningsAsErrors: false,
+});
+const project = await application.convert();
+if (project === undefined) process.exit(1);
+application.validate(project);
+await application.generateOutputs(project);
+process.exit(application.logger.hasErrors() || application.logger.hasWarnings() ? 1 : 0);
