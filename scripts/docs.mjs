@@ -12,17 +12,19 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const application = await Application.bootstrapWithPlugins({
   name: "Lowland",
   entryPoints: ["src/index.ts", "src/adapters/tfjs.ts", "src/adapters/jax-js.ts", "src/testing/index.ts"],
-  projectDocuments: ["docs/*.md"],
+  projectDocuments: ["docs/tutorials/*.md", "docs/*.md", "CONTRIBUTING.md"],
   readme: "README.md",
   tsconfig: "tsconfig.json",
   out: process.argv[2] ?? "site/docs",
+  navigationLinks: { Playground: "../playground/" },
+  highlightLanguages: ["js", "ts", "sh", "json", "python", "yaml"],
   // the project is checked by TypeScript 7
   skipErrorChecking: true,
+  // settings' tables and the like, which signatures lean on
+  validation: { notExported: false, invalidLink: true, invalidPath: true },
   excludePrivate: true,
   excludeExternals: true,
-  githubPages: false,
   hideGenerator: true,
-  treatWarningsAsErrors: false,
 });
 const project = await application.convert();
 if (project === undefined) process.exit(1);
