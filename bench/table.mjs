@@ -1,11 +1,12 @@
-// node bench/table.mjs RESULT.json [README.md]: a result's contests as a Markdown table, printed or put between the
-// lines <!-- bench --> and <!-- /bench --> of a file.
-import { readFileSync, writeFileSync } from "node:fs";
+// node bench/table.mjs RESULT.json [docs/speed.md] [--check]: a result's contests as a Markdown table, printed or put between
+// the lines <!-- bench --> and <!-- /bench --> of a file.
+import { readFileSync } from "node:fs";
+import { replaceBlock } from "../scripts/readme.mjs";
 import { markdown } from "./lib/print.mjs";
 
-const [path, target] = process.argv.slice(2);
+const [path, target] = process.argv.slice(2).filter((word) => word !== "--check");
 if (path === undefined) {
-  console.error("usage: node bench/table.mjs RESULT.json [README.md]");
+  console.error("usage: node bench/table.mjs RESULT.json [docs/speed.md] [--check]");
   process.exit(2);
 }
 const result = JSON.parse(readFileSync(path, "utf8"));
@@ -19,19 +20,5 @@ Best of ${result.repeats} turns, the fastest in bold; in brackets, how many time
   .map(([name, version]) => `${name} ${version}`)
   .join(", ")}.`;
 
-if (target === undefined) {
-  console.log(text);
-} else {
-  const readme = readFileSync(target, "utf8");
-  const marked = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
-  if (!marked.test(readme)) {
-    console.error(
-      `${target} has no lines <!-- bench --> and <!-- /bench -->; put them where the table belongs`,
-    );
-    process.exit(2);
-  }
-  writeFileSync(
-    target,
-    readme.replace(marked, (_, before, after) => `${before}${text}\n${after}`),
-  );
-}
+if (target === undefined) console.log(text);
+else replaceBlock(target, "bench", text);

@@ -26,6 +26,11 @@ const application = await Application.bootstrapWithPlugins({
   excludeExternals: true,
   hideGenerator: true,
 });
+// links of the navigation are written as they are, and pages lie in folders
+application.renderer.on("endPage", (page) => {
+  const up = "../".repeat(page.url.split("/").length - 1);
+  page.contents = page.contents.replaceAll('href="../playground/"', `href="${up}../playground/"`);
+});
 const project = await application.convert();
 if (project === undefined) process.exit(1);
 application.validate(project);

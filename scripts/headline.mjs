@@ -1,7 +1,6 @@
 // Makes the headline of README.md, between <!-- headline --> and <!-- /headline -->, and its figure, from the results of
-// `lowland reproduce paper`; the figure of the first, answers of all:
-//   node scripts/headline.mjs docs/results/paper/results.json docs/results/paper/steps-1000/results.json
-import { writeFileSync } from "node:fs";
+// `lowland reproduce paper`; the figure of the first, outcomes of all:
+//   node scripts/headline.mjs docs/results/paper/results.json docs/results/paper/steps-1000/results.json [--check]
 import { dirname, join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
@@ -10,12 +9,13 @@ import { verdictsOf } from "../dist/analysis/verdicts.js";
 import { unique } from "../dist/evaluation/group.js";
 import { bySource } from "../dist/evaluation/method-id.js";
 import { labelsOf } from "../dist/index.js";
-import { OUTCOMES, SIGNIFICANCE } from "../dist/report/catalogue.js";
-import { answersTable, sourcesText } from "../dist/report/digest.js";
-import { LIGHT } from "../dist/report/style.js";
-import { readResults, replaceBlock } from "./readme.mjs";
+import { QUESTIONS } from "../dist/report/catalogue.js";
+import { sourcesText } from "../dist/report/digest.js";
+import { markdownTable } from "../dist/report/markdown.js";
+import { LIGHT } from "../dist/report/theme.js";
+import { readResults, replaceBlock, writeChecked } from "./readme.mjs";
 
-const paths = process.argv.slice(2);
+const paths = process.argv.slice(2).filter((word) => word !== "--check");
 const [path] = paths;
 if (path === undefined) throw new Error("usage: node scripts/headline.mjs RESULTS.json [RESULTS.json …]");
 const all = paths.map(readResults);
@@ -115,31 +115,18 @@ function drawing() {
 }
 
 const figure = join(dirname(path), "flatness.svg");
-writeFileSync(figure, drawing());
+writeChecked(figure, drawing());
 
-const outcomes = Object.keys(OUTCOMES).filter((outcome) =>
-  all.some((one) => verdictsOf(one).some((verdict) => verdict.outcome === outcome)),
-);
+const answers = all.map(verdictsOf);
+const stepsOf = ({ evaluations }) => unique(evaluations.map(({ steps }) => steps)).join(" and ");
 const text = [
-  "What of the paper's claims these results reproduce: tests of the quantity that each regularizer is made to lower, after equal",
-  "steps and at equal training loss, and of test accuracy.",
-  `${SIGNIFICANCE}.`,
-  "“Of one run”: the test compares single meta-training runs, and says nothing of meta-training again.",
-  "“Unequally trained”: the training loss differs significantly there too.",
-  "Then the median change over all tests and its quartiles.",
+  `The paper's claims, on ${tasks.length} tasks, by learned optimizers from ${sourcesText(results)} and ${settings.seeds.length} unseen seeds each:`,
   "",
-  answersTable(all),
+  markdownTable(
+    ["", ...all.map((one) => `after ${stepsOf(one)} steps`)],
+    answers[0].map(({ id }, i) => [QUESTIONS[id].question, ...answers.map((own) => own[i].outcome)]),
+  ),
   "",
-  ...outcomes.map((outcome) => `- ${outcome}: ${OUTCOMES[outcome]}.`),
-  "",
-  `The learned optimizers were meta-trained on ${sourcesText(results)}, and run from ${settings.seeds.length} unseen seeds.`,
-  "",
-  `![Top Hessian eigenvalue with each regularizer as a multiple of that without, by task](${figure})`,
-  "",
-  "How flat the points reached are: the top Hessian eigenvalue as a multiple of the plain learned optimizer's.",
-  "Dots are geometric means over seeds with 95 % intervals; left of 1 is flatter; filled is significant after correction.",
-  `Made by \`node scripts/headline.mjs ${paths.join(" ")}\``,
-  `from results of Lowland ${version} (${kernelVariant} kernels). Accuracies, limits, commands and the page with all tests:`,
-  `[${dirname(path)}](${dirname(path)}).`,
+  `What these words mean, tests, accuracies, limits and commands: [${dirname(path)}](${dirname(path)}/README.md). Made by \`scripts/headline.mjs\` from results of Lowland ${version} (${kernelVariant} kernels).`,
 ].join("\n");
 replaceBlock("README.md", "headline", text);

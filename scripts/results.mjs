@@ -4,8 +4,8 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { unique } from "../dist/evaluation/group.js";
 import { bySource } from "../dist/evaluation/method-id.js";
-import { labelsOf, limitsOf, renderReport, sentenceOf } from "../dist/index.js";
-import { SIGNIFICANCE } from "../dist/report/catalogue.js";
+import { labelsOf, limitsOf, renderReport, sentenceOf, verdictsOf } from "../dist/index.js";
+import { OUTCOMES, SIGNIFICANCE } from "../dist/report/catalogue.js";
 import { dataNotes } from "../dist/report/datasets.js";
 import {
   answersTable,
@@ -60,6 +60,7 @@ function paperText() {
     `Made by \`node scripts/results.mjs\` from the results.json files here (Lowland ${first.version}, ${first.kernelVariant} kernels).`,
     `Learned optimizers are from ${sourcesText(first)}. ${SIGNIFICANCE}. Intervals are of 95 % and not corrected; **bold** is significant.`,
     answersTable(all.map(({ results }) => results)),
+    outcomesText(all.map(({ results }) => results)),
     ...dataNotes(first),
     ...parts,
     "## What limits it",
@@ -67,6 +68,15 @@ function paperText() {
       .map((limit) => `- ${sentenceOf(limit, labelsOf(first))}`)
       .join("\n"),
   ].join("\n\n");
+}
+
+/** When a claim is called what, of the outcomes that there are. */
+function outcomesText(all) {
+  const found = all.flatMap(verdictsOf).map(({ outcome }) => outcome);
+  return Object.entries(OUTCOMES)
+    .filter(([outcome]) => found.includes(outcome))
+    .map(([outcome, rule]) => `- ${outcome}: ${rule}.`)
+    .join("\n");
 }
 
 /** A table for each results file under a folder, and the command that made it. */

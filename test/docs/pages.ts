@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** From its first line, `// curve.mjs` or `# train.py`, where there is one. */
+  /** From its first line, `// curve.mjs`, `# train.py` or `# sam.yaml`, where there is one. */
   readonly file: string | undefined;
 }
 
@@ -20,7 +20,7 @@ export function blocksOf(path: string): Block[] {
   return [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({
     language: language!,
     text: text!,
-    file: /^(?:\/\/|#) (\S+\.(?:mjs|py))\n/.exec(text!)?.[1],
+    file: /^(?:\/\/|#) (\S+\.(?:mjs|py|yaml))\n/.exec(text!)?.[1],
   }));
 }
 

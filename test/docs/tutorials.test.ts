@@ -10,20 +10,24 @@ const tutorials = readdirSync(new URL("../../docs/tutorials", import.meta.url))
 describe("the tutorials", () => {
   it("are six", () => expect(tutorials.length).toBe(6));
 
-  it.each([...tutorials, "docs/adapters.md"])("%s does what it says", { timeout: 300_000 }, (path) => {
-    const folder = openProject();
-    try {
-      const printed = follow(blocksOf(path), folder);
-      expect(printed.length).toBeGreaterThan(0);
-      if (path.endsWith("pytorch.md")) {
-        const module = readFileSync(join(folder, "export/lstm_sam_mnist.py"), "utf8");
-        expect(module).toMatch(/class LearnedOptimizer\(torch\.optim\.Optimizer\)/);
-        expect(existsSync(join(folder, "export/lstm_sam_mnist.safetensors"))).toBe(true);
-      } else {
-        expect(printed.every((text) => text !== "") || path.endsWith("adapters.md")).toBe(true);
+  it.each([...tutorials, "docs/recipes.md", "docs/adapters.md"])(
+    "%s does what it says",
+    { timeout: 300_000 },
+    (path) => {
+      const folder = openProject();
+      try {
+        const printed = follow(blocksOf(path), folder);
+        expect(printed.length).toBeGreaterThan(0);
+        if (path.endsWith("pytorch.md")) {
+          const module = readFileSync(join(folder, "export/lstm_sam_mnist.py"), "utf8");
+          expect(module).toMatch(/class LearnedOptimizer\(torch\.optim\.Optimizer\)/);
+          expect(existsSync(join(folder, "export/lstm_sam_mnist.safetensors"))).toBe(true);
+        } else {
+          expect(printed.every((text) => text !== "") || path.endsWith("adapters.md")).toBe(true);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
       }
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
+    },
+  );
 });
