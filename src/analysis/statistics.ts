@@ -81,9 +81,9 @@ export function studentInterval(values: readonly number[], confidence = 0.95): [
 /**
  * Mean, spread and interval of the finite values: the bootstrap's, below five values Student's.
  *
- * @param options.within what a mean can be at all, for an interval to stay within: an accuracy is 0 to 1
- * @param options.factors for what spreads by factors, such as losses: where every value is above zero, all of it is of
- *   logarithms, so that the mean is geometric, no interval reaches below zero, and one runaway seed does not decide
+ * @param options `within`: what a mean can be at all, for an interval to stay within: an accuracy is 0 to 1; `factors`:
+ *   for what spreads by factors, such as losses: where every value is above zero, all of it is of logarithms, so that the
+ *   mean is geometric, no interval reaches below zero, and one runaway seed does not decide
  */
 export function estimate(
   values: readonly (number | null | undefined)[],

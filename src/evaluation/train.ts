@@ -68,11 +68,9 @@ export function runKeys(seed: number): { init: ReturnType<typeof key>; batches: 
  * Inner training: `max(steps)` minibatch steps of one method on one task from one seed, with a full evaluation at
  * every step in `steps`.
  *
- * @param select read only meta-validation, to choose a setting: `selections` instead of `milestones`
- * @param at called with the parameters reached at every step in `steps`; they must not be changed
- * @param watch called with the parameters at every step, the last included; they must not be changed
- * @param onProgress called now and then with the steps done
- * @param clock milliseconds: without one, `seconds` is 0
+ * @param options `select`: read only meta-validation, to choose a setting: `selections` instead of `milestones`; `at`: called
+ *   with the parameters reached at every step in `steps`, `watch`: at every step, the last included (they must not be
+ *   changed); `onProgress`: called now and then with the steps done; `clock`: milliseconds; without one, `seconds` is 0
  * @example
  * const run = await trainRun(await loadTask("mnist/mlp"), await loadMethod("adam:lr=0.01"), { steps: [100], seed: 0 });
  * run.milestones[0].metrics.accuracy; // a share: 0.88

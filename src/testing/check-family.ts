@@ -8,7 +8,7 @@ import { expectOf, sameBits, sameLayout } from "./promises.ts";
  * Checks what every family promises: each sample is a task (see `checkTask`), the same key draws the same one, and samples
  * that take turns do not disturb each other.
  *
- * @param options.samples how many are drawn, default 3
+ * @param options `samples`: how many are drawn, default 3
  * @throws LowlandError `E_CONFIG` that names the promise that was broken
  */
 export function checkFamily(family: TaskFamily, { samples = 3 }: { readonly samples?: number } = {}): void {
