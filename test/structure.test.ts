@@ -32,7 +32,8 @@ const ORDER: readonly (readonly string[])[] = [
   ["reproduce"],
   ["export"],
   ["core.ts"],
-  ["index.ts", "testing", "cli", "serve", "adapters"],
+  ["serve"],
+  ["index.ts", "testing", "cli", "adapters"],
 ];
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(

@@ -11,6 +11,7 @@ import { optimizers, regularizers, tasks } from "./list.ts";
 import { metaTrain } from "./meta-train.ts";
 import { report } from "./report.ts";
 import { reproduce } from "./reproduce.ts";
+import { serve } from "./serve.ts";
 import { train } from "./train.ts";
 import { zoo } from "./zoo.ts";
 
@@ -26,6 +27,7 @@ const routes = {
   sharpness,
   reproduce,
   report,
+  serve,
   tasks,
   optimizers,
   regularizers,

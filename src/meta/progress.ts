@@ -11,6 +11,10 @@ export interface Progress {
   readonly bestLoss?: number;
   readonly innerSteps: number;
   readonly gradientEvaluations: number;
+  /** Estimates thrown away because something in them was not finite. */
+  readonly diverged: number;
+  /** Whether the schedule has ended the run. */
+  readonly stopped: boolean;
 }
 
 /**
@@ -19,7 +23,11 @@ export interface Progress {
  * @throws {LowlandError} E_CHECKPOINT if it is damaged or no checkpoint
  */
 export function progressOf(bytes: Uint8Array, source: string): Progress {
-  const { metadata } = decodeSafetensors(bytes, { source });
+  return progressFrom(decodeSafetensors(bytes, { source }).metadata, source);
+}
+
+/** The same from a checkpoint's metadata. Throws E_CHECKPOINT if they are of something else. */
+export function progressFrom(metadata: Readonly<Record<string, string>>, source: string): Progress {
   const { format, state = "{}", config = "{}" } = metadata;
   if (!(CHECKPOINT_FORMATS as readonly (string | undefined)[]).includes(format)) {
     throw new LowlandError(
@@ -32,6 +40,8 @@ export function progressOf(bytes: Uint8Array, source: string): Progress {
     best?: { outerStep: number; loss: number };
     innerSteps?: number;
     gradientEvaluations: number;
+    diverged?: number;
+    stopped?: boolean;
   };
   return {
     outerStep: saved.outerStep,
@@ -39,6 +49,8 @@ export function progressOf(bytes: Uint8Array, source: string): Progress {
     ...(saved.best && { bestLoss: saved.best.loss }),
     innerSteps: saved.innerSteps ?? saved.outerStep * stepsOf(JSON.parse(config)),
     gradientEvaluations: saved.gradientEvaluations,
+    diverged: saved.diverged ?? 0,
+    stopped: saved.stopped ?? false,
   };
 }
 

@@ -8,7 +8,7 @@ import { ioError, readTextIfAny } from "./files.ts";
 export const LOCK_FILE = ".lock";
 
 /** Who holds a lock. */
-interface Holder {
+export interface Holder {
   readonly pid: number;
   readonly host: string;
   /** When the process started, in the system's own count, so that a process id used again is not taken for it. */
@@ -45,8 +45,15 @@ export function lockDirectory(path: string): { release(): void } {
   };
 }
 
+/** Who a directory's lock names, and whether that process is still there; undefined without a lock. Writes nothing. */
+export function holderOf(path: string): (Holder & { readonly alive: boolean }) | undefined {
+  const text = readTextIfAny(resolve(path, LOCK_FILE));
+  const holder = text === undefined ? undefined : parse(text);
+  return holder && { ...holder, alive: isAlive(holder) };
+}
+
 function acquire(path: string, file: string): void {
-  const own = JSON.stringify(holderOf(process.pid));
+  const own = JSON.stringify(describe(process.pid));
   while (!create(file, own)) {
     const text = readTextIfAny(file);
     if (text === undefined) continue;
@@ -116,7 +123,7 @@ function releaseAll(): void {
   }
 }
 
-function holderOf(pid: number): Holder {
+function describe(pid: number): Holder {
   const stat = statOf(pid);
   return { pid, host: hostname(), ...(stat && { started: stat.start }) };
 }

@@ -99,12 +99,7 @@ export function encodeSafetensors(
  * @throws E_CHECKPOINT when the bytes are not a complete, consistent file of dtypes F64, F32, U32, I32, U8.
  */
 export function decodeSafetensors(bytes: Uint8Array, options: { readonly source: string }): Safetensors {
-  const refuse = (fact: string, next = "restore or rewrite the file"): never => {
-    throw new LowlandError(
-      "E_CHECKPOINT",
-      `${options.source} is not a usable safetensors file: ${fact}; ${next}`,
-    );
-  };
+  const refuse = refusalOf(options.source);
   const header = readHeader(bytes, refuse);
   const dataStart = prefixBytes + header.length;
   const fields = parseHeader(header, refuse);
@@ -134,7 +129,27 @@ export function decodeSafetensors(bytes: Uint8Array, options: { readonly source:
   return { tensors, metadata };
 }
 
+/**
+ * The metadata of a safetensors file, of which only the beginning need be there: the header's length and the header.
+ *
+ * @param options.source name of the file, for messages
+ * @throws E_CHECKPOINT when the header is cut off or damaged
+ */
+export function decodeMetadata(
+  bytes: Uint8Array,
+  { source }: { readonly source: string },
+): Record<string, string> {
+  const refuse = refusalOf(source);
+  return parseMetadata(parseHeader(readHeader(bytes, refuse), refuse).get(metadataKey), refuse);
+}
+
 type Refuse = (fact: string, next?: string) => never;
+
+function refusalOf(source: string): Refuse {
+  return (fact, next = "restore or rewrite the file") => {
+    throw new LowlandError("E_CHECKPOINT", `${source} is not a usable safetensors file: ${fact}; ${next}`);
+  };
+}
 
 interface Entry {
   readonly name: string;
