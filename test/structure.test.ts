@@ -27,6 +27,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["zoo"],
   ["sharpness"],
   ["evaluation"],
+  ["cluster"],
   ["analysis"],
   ["report"],
   ["reproduce"],

@@ -13,6 +13,7 @@ import { report } from "./report.ts";
 import { reproduce } from "./reproduce.ts";
 import { serve } from "./serve.ts";
 import { train } from "./train.ts";
+import { worker } from "./worker.ts";
 import { zoo } from "./zoo.ts";
 
 /**
@@ -28,6 +29,7 @@ const routes = {
   reproduce,
   report,
   serve,
+  worker,
   tasks,
   optimizers,
   regularizers,

@@ -4,7 +4,7 @@ import type { CommandContext } from "@stricli/core";
 export interface CliContext extends CommandContext {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** The arguments as typed, for a run's `meta.json`. */
+  /** The arguments as typed, passwords left out, for a run's `meta.json`. */
   readonly argv: readonly string[];
   /**
    * Aborted by the first SIGINT or SIGTERM; the second ends the process. A command that never reads it is ended by

@@ -5,6 +5,7 @@ import {
   formatMessageForArgumentScannerError,
   text_en,
 } from "@stricli/core";
+import { withoutSecrets } from "../cluster/address.ts";
 import { exitCodeOf, LowlandError } from "../errors.ts";
 import { suggest } from "../spec.ts";
 import { Interrupted } from "./signals.ts";
@@ -78,5 +79,5 @@ function errorLine(message: string, code: string): string {
 }
 
 function oneLine(message: string): string {
-  return message.replace(/\s*[\r\n]+\s*/g, " ");
+  return withoutSecrets(message.replace(/\s*[\r\n]+\s*/g, " "));
 }

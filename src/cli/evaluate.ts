@@ -5,6 +5,7 @@ import { sentenceOf } from "../report/catalogue.ts";
 import { splitSpecs } from "../spec.ts";
 import type { CliContext } from "./context.ts";
 import {
+  clusterFlag,
   dataDirFlag,
   distinct,
   extendFlag,
@@ -57,6 +58,7 @@ const gridFlags = {
   force: toggle("Replace results that are there"),
   extend: extendFlag,
   threads: threadsFlag,
+  cluster: clusterFlag,
   dataDir: dataDirFlag,
   json: jsonFlag,
 } as const;

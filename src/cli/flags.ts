@@ -53,6 +53,16 @@ export const dataDirFlag: OptionalFlag<string> = optional(
   "dir",
 );
 
+/** For commands whose work others may do. */
+export const clusterFlag: OptionalFlag<string> & { readonly inferEmpty: true } = {
+  ...optional(
+    String,
+    "Leave the work to the lowland workers at this Redis (without a value: LOWLAND_REDIS); the same bits",
+    "redis",
+  ),
+  inferEmpty: true,
+};
+
 /** For commands that go through a grid of runs. */
 export const threadsFlag: OptionalFlag<number> = optional(
   integer(1),

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import "../kernels/node.ts";
 import { ExitCode, run } from "@stricli/core";
+import { withoutSecrets } from "../cluster/address.ts";
 import { ioError } from "../runs/files.ts";
 import { app } from "./app.ts";
 import type { CliContext } from "./context.ts";
@@ -36,7 +37,7 @@ const context: CliContext = {
   process: parser,
   stdout: process.stdout,
   stderr: process.stderr,
-  argv,
+  argv: argv.map(withoutSecrets),
   get signal() {
     return signals.signal;
   },

@@ -5,6 +5,7 @@ import type { Results } from "../evaluation/results.ts";
 import type { Json } from "../evaluation/table.ts";
 import { dataNotes } from "../report/datasets.ts";
 import { type Labels, labelsOf } from "../report/labels.ts";
+import { openClusterOf } from "./cluster.ts";
 import { type CliContext, print } from "./context.ts";
 import { excludeForce } from "./flags.ts";
 import { Progress } from "./progress.ts";
@@ -19,6 +20,7 @@ export interface GridFlags {
   readonly force: boolean;
   readonly extend: boolean;
   readonly threads?: number;
+  readonly cluster?: string;
   readonly dataDir?: string;
   readonly json: boolean;
 }
@@ -81,12 +83,14 @@ export async function measure(
   const identity = identityOf(flags.optimizer, tasks, origin);
   const directory =
     flags.out === undefined ? undefined : openResults(flags.out, settings, { ...flags, identity });
+  const cluster = await openClusterOf(context, flags);
   let progress: Progress | undefined;
   let done: Awaited<ReturnType<typeof runGrid>>;
   try {
     done = await runGrid(jobs, {
       threads: flags.threads ?? availableParallelism(),
       signal: context.signal,
+      ...(cluster && { open: cluster.pool }),
       ...(dataDir !== undefined && { dataDir }),
       ...(directory && { journal: directory.journal }),
       onDone(count, note) {
@@ -98,7 +102,7 @@ export async function measure(
           start: Math.max(0, Math.ceil(count) - 1),
           stream: context.stderr,
         });
-        progress.update(done, note);
+        progress.update(done, cluster ? `${note}, ${cluster.size()}` : note);
       },
     });
   } finally {

@@ -11,9 +11,10 @@ import { presetFields, presets, requireNeeds } from "../meta/presets.ts";
 import type { MetaRunResult } from "../meta/run.ts";
 import { absoluteModule } from "../module.ts";
 import { listDirectory, readText } from "../runs/files.ts";
+import { openClusterOf } from "./cluster.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import { fieldsGiven, flagsOf } from "./field-flags.ts";
-import { dataDirFlag, integer, jsonFlag, optional, toggle } from "./flags.ts";
+import { clusterFlag, dataDirFlag, integer, jsonFlag, optional, toggle } from "./flags.ts";
 import { formatDuration, Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
@@ -27,6 +28,7 @@ interface MetaTrainFlags {
   readonly resume: boolean;
   readonly force: boolean;
   readonly threads: number;
+  readonly cluster?: string;
   readonly dataDir?: string;
   readonly json: boolean;
 }
@@ -59,6 +61,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
         brief: "Worker threads; any number gives the same bits",
         placeholder: "n",
       },
+      cluster: clusterFlag,
       dataDir: dataDirFlag,
       json: jsonFlag,
     },
@@ -87,6 +90,7 @@ export const metaTrain: Command<CliContext> = buildCommand({
       stream: this.stderr,
       ...(resume && { start: latestCheckpoint(out)?.step ?? 0 }),
     });
+    const cluster = await openClusterOf(this, flags);
     let result: MetaRunResult;
     try {
       result = await runMetaTraining(out, config, {
@@ -95,11 +99,16 @@ export const metaTrain: Command<CliContext> = buildCommand({
         force: flags.force,
         command: this.argv,
         signal: this.signal,
+        ...(cluster && { open: cluster.executor }),
         ...(flags.dataDir !== undefined && { dataDir: flags.dataDir }),
         onStep: ({ outerStep, metaLoss, validation }) =>
           progress.update(
             outerStep,
-            `${Number.isFinite(metaLoss) ? `meta-loss ${metaLoss.toFixed(4)}` : "before the first step"}${validation ? `, validation ${validation.loss.toFixed(4)}` : ""}`,
+            [
+              Number.isFinite(metaLoss) ? `meta-loss ${metaLoss.toFixed(4)}` : "before the first step",
+              ...(validation ? [`validation ${validation.loss.toFixed(4)}`] : []),
+              ...(cluster ? [cluster.size()] : []),
+            ].join(", "),
           ),
       });
     } finally {

@@ -4,7 +4,7 @@ import type { StoreOptions } from "../data/datasets.ts";
 import { kernels } from "../kernels/module.ts";
 import { divideThreads, type ThreadPlan } from "../kernels/threads.ts";
 import { ioError, readTextIfAny } from "../runs/files.ts";
-import { openPool } from "../threads/pool.ts";
+import { openPool, type Pool } from "../threads/pool.ts";
 import { prepareSetup } from "../threads/setup.ts";
 import { type Job, type JobResult, openJobRunner } from "./jobs.ts";
 import { loadMethod } from "./optimizers.ts";
@@ -17,6 +17,8 @@ export interface GridOptions extends StoreOptions {
   /** Called as jobs end, and within long ones, with the number of jobs done (a fraction within one). */
   readonly onDone?: (done: number, note: string) => void;
   readonly signal?: AbortSignal;
+  /** Opens what does the jobs; this thread or `threads` if not given. */
+  readonly open?: (jobs: readonly Job[], journal: string | undefined) => Promise<Pool<Job, JobResult>>;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface GridOptions extends StoreOptions {
  * @throws {LowlandError} what the first failing job throws; the signal's reason when it is raised
  */
 export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): Promise<JobResult[]> {
-  const { threads = 1, journal, onDone, signal, ...store } = options;
+  const { threads = 1, journal, onDone, signal, open, ...store } = options;
   const keyOf = keysIn(journal);
   const finished = journal === undefined ? new Map<string, JobResult>() : readJournal(journal, keyOf);
   const missing = jobs.filter((job) => !finished.has(keyOf(job)));
@@ -44,10 +46,11 @@ export async function runGrid(jobs: readonly Job[], options: GridOptions = {}): 
     // wrong names fail here, before any work is done
     for (const spec of new Set(missing.map((job) => job.spec))) await loadMethod(spec);
     const plan = divideThreads(threads, missing.length);
-    if (plan.workers === 1) {
+    if (open !== undefined) await pooled(missing, () => open(missing, journal), keep, signal);
+    else if (plan.workers === 1) {
       kernels().useThreads(plan.inside);
       await inline(missing, store, keep, onDone && ((part, note) => onDone(done + part, note)), signal);
-    } else await pooled(missing, plan, store, keep, signal);
+    } else await pooled(missing, () => openThreads(missing, plan, store), keep, signal);
   }
   return jobs.map((job) => ({ ...finished.get(keyOf(job))!, job }));
 }
@@ -76,22 +79,25 @@ async function inline(
   }
 }
 
-async function pooled(
+async function openThreads(
   jobs: readonly Job[],
   { workers, inside }: ThreadPlan,
   store: StoreOptions,
+): Promise<Pool<Job, JobResult>> {
+  const tasks = jobs.map(({ task }) => task);
+  return openPool<Job, JobResult>("evaluation/worker", {
+    threads: workers,
+    setup: await prepareSetup(tasks, store, inside),
+  });
+}
+
+async function pooled(
+  jobs: readonly Job[],
+  open: () => Promise<Pool<Job, JobResult>>,
   keep: (result: JobResult) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const setup = await prepareSetup(
-    jobs.map(({ task }) => task),
-    store,
-    inside,
-  );
-  const pool = await openPool<Job, JobResult>("evaluation/worker", {
-    threads: workers,
-    setup,
-  });
+  const pool = await open();
   try {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {

@@ -14,6 +14,8 @@ export interface Executor {
     schedule: ScheduleState,
   ): Promise<Estimate[]>;
   validations(metaParams: Float32Array, requests: readonly ValidationRequest[]): Promise<ValidationResult[]>;
+  /** Keeps what can be told of the work while it runs in a file of the run's directory. */
+  reportIn?(directory: string): void;
   close(): Promise<void>;
 }
 

@@ -45,6 +45,8 @@ export interface MetaRunOptions extends StoreOptions {
   readonly command?: readonly string[];
   /** Called after every outer step. */
   readonly onStep?: (record: MetaMetrics) => void;
+  /** Opens what makes the estimates; this thread or `threads` if not given. */
+  readonly open?: (training: MetaTraining) => Promise<Executor>;
   /** When raised, the run writes a checkpoint and ends. */
   readonly signal?: AbortSignal;
 }
@@ -70,12 +72,21 @@ export interface MetaRunResult {
 export async function runMetaTraining(
   directory: string,
   config: MetaConfig,
-  { threads = 1, resume = false, force = false, command = [], onStep, signal, ...store }: MetaRunOptions = {},
+  {
+    threads = 1,
+    resume = false,
+    force = false,
+    command = [],
+    onStep,
+    signal,
+    open,
+    ...store
+  }: MetaRunOptions = {},
 ): Promise<MetaRunResult> {
   const training = await buildMetaTraining(config, store);
   try {
     const init = resume ? undefined : await readInit(config, training.problem.learned);
-    const executor = await openExecutor(training, { threads, ...store });
+    const executor = await (open?.(training) ?? openExecutor(training, { threads, ...store }));
     try {
       const run = resume
         ? reopen(directory, training, store)
@@ -90,6 +101,7 @@ export async function runMetaTraining(
             force,
           });
       try {
+        executor.reportIn?.(run.path);
         return await trainIn(run, training, executor, { init, onStep, signal });
       } finally {
         run.close();

@@ -170,7 +170,7 @@ function formatJson(value: unknown): string {
 
 /** Files of a run beside `meta.json` and the checkpoints. */
 const ownedFile =
-  /^(config\.resolved\.json|metrics\.jsonl|results\.json|report\.html|README\.md|events\.out\.tfevents\..+)$/;
+  /^(config\.resolved\.json|metrics\.jsonl|cluster\.json|results\.json|report\.html|README\.md|events\.out\.tfevents\..+)$/;
 
 /** Removes the files a run writes, by name; `meta.json` stays until it is replaced, so the directory stays a run. */
 function clear(path: string): void {
