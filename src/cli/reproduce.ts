@@ -7,8 +7,10 @@ import { LEARNED_FAMILIES, type LearnedFamily } from "../reproduce/families.ts";
 import type { Budget } from "../reproduce/paper.ts";
 import type { Adopted, Plan } from "../reproduce/plan.ts";
 import { splitSpecs } from "../spec.ts";
+import { openClusterOf } from "./cluster.ts";
 import { type CliContext, print, printJson } from "./context.ts";
 import {
+  clusterFlag,
   dataDirFlag,
   distinct,
   excludeForce,
@@ -29,6 +31,7 @@ interface ReproduceFlags {
   readonly force: boolean;
   readonly extend: boolean;
   readonly threads?: number;
+  readonly cluster?: string;
   readonly dataDir?: string;
   readonly json: boolean;
 }
@@ -43,6 +46,7 @@ const flags = {
   force: toggle("Replace what is there"),
   extend: extendFlag,
   threads: threadsFlag,
+  cluster: clusterFlag,
   dataDir: dataDirFlag,
   json: jsonFlag,
 } as const;
@@ -99,6 +103,7 @@ async function runPlan(
 ): Promise<void> {
   excludeForce(given);
   const { out, force, extend, json, dataDir, threads = availableParallelism() } = given;
+  const cluster = await openClusterOf(context, given);
   const { reproduce } = await import("../reproduce/reproduce.ts");
   const { provenance } = await import("./run-info.ts");
   let progress: Progress | undefined;
@@ -111,6 +116,7 @@ async function runPlan(
       command: context.argv,
       provenance: provenance(context.argv),
       signal: context.signal,
+      ...(cluster && { cluster }),
       ...(dataDir !== undefined && { dataDir }),
       ...(estimated && {
         onEstimate: (stages: readonly StageEstimate[]) => {
@@ -129,7 +135,7 @@ async function runPlan(
             stream: context.stderr,
           });
         }
-        progress?.update(at.done, at.note);
+        progress?.update(at.done, cluster ? `${at.note}, ${cluster.size()}` : at.note);
       },
     });
     progress?.close();
@@ -331,6 +337,7 @@ const transfer = buildCommand({
       out: flags.out,
       force: flags.force,
       threads: flags.threads,
+      cluster: flags.cluster,
       dataDir: flags.dataDir,
       json: flags.json,
       learned: {

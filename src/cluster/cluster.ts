@@ -12,8 +12,10 @@ import { type Coordinator, openCoordinator } from "./coordinator.ts";
 import { clusterExecutor } from "./executor.ts";
 import { clusterPool } from "./grid.ts";
 import { proofOf, tasksOf, type Work } from "./identity.ts";
+import { keysOf } from "./keys.ts";
 import { keepStatus, sizeOf } from "./status.ts";
 import { hashOf } from "./tensors.ts";
+import { shareWeights } from "./weights.ts";
 
 /** Milliseconds after which somebody is told that nobody works. */
 const LONELY_MS = 3000;
@@ -51,6 +53,7 @@ export function openCluster(
     const needs = proofOf(work, store);
     // two runs of the same experiment are two experiments here
     const id = `${hashOf(JSON.stringify({ work, needs })).slice(0, 8)}-${randomBytes(4).toString("hex")}`;
+    await shareWeights(connection.redis, keysOf(id), needs);
     const coordinator = await openCoordinator(connection, { id, work, needs }, { say, signal });
     const lonely = setTimeout(() => {
       if (coordinator.workers().length === 0) {

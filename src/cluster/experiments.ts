@@ -27,12 +27,13 @@ export interface WorkerRecord {
 
 /** Announces an experiment, or says that it is still there. */
 export async function announce(redis: Redis, offer: Offer): Promise<void> {
-  const { offer: key, keep } = keysOf(offer.id);
+  const { offer: key, keep, weights } = keysOf(offer.id);
   await redis
     .multi()
     .sadd(EXPERIMENTS, offer.id)
     .set(key, JSON.stringify(offer), "EX", EXPIRY.offer)
     .set(keep, "", "EX", EXPIRY.keep)
+    .expire(weights, EXPIRY.keep)
     .exec();
 }
 

@@ -20,7 +20,8 @@ export function clusterPool(coordinator: Coordinator): Pool<Job, JobResult> {
         while (running.size >= room()) await Promise.race(running);
         const work = coordinator.run({ data: { kind: "run", job } }).then(({ bytes, ...done }) => {
           coordinator.forget([coordinator.keys.result(done.job)]);
-          results[i] = unpack<JobResult>(bytes);
+          // the job as it is named here: a worker may have copies of its weights elsewhere
+          results[i] = { ...unpack<JobResult>(bytes), job };
           onResult?.(results[i]!, i);
           running.delete(work);
         });

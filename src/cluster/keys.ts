@@ -20,6 +20,8 @@ export interface ExperimentKeys {
   readonly keep: string;
   /** Hash of the workers' records, by worker. */
   readonly workers: string;
+  /** Hash of the files of weights, by SHA-256. */
+  readonly weights: string;
   /** Stream of what came of jobs. */
   readonly results: string;
   /** What a job gave. */
@@ -35,6 +37,7 @@ export function keysOf(experiment: string): ExperimentKeys {
     offer: own("offer"),
     keep: own("keep"),
     workers: own("workers"),
+    weights: own("weights"),
     results: own("results"),
     result: (job) => own(`result/${job}`),
     blob: (hash) => own(`blob/${hash}`),

@@ -4,6 +4,7 @@ import type { Pool } from "../threads/pool.ts";
 import type { InstanceSource, JobData } from "./jobs.ts";
 import type { ExperimentKeys } from "./keys.ts";
 import { get, unpack } from "./tensors.ts";
+import type { FetchedWeights } from "./weights.ts";
 
 /** Bytes that a job needs are not in Redis. */
 export class MissingBytes extends Error {}
@@ -16,6 +17,7 @@ export function openWork(
   pool: Pool<unknown, unknown>,
   redis: Redis,
   keys: ExperimentKeys,
+  { local }: Pick<FetchedWeights, "local">,
 ): (id: string, data: JobData) => Promise<unknown> {
   /** The last φ that was asked for. */
   let metaParams: { readonly hash: string; readonly value: Promise<Float32Array> } | undefined;
@@ -48,7 +50,7 @@ export function openWork(
   }
 
   return async (id, data) => {
-    if (data.kind === "run") return (await pool.map([data.job]))[0];
+    if (data.kind === "run") return (await pool.map([{ ...data.job, spec: local(data.job.spec) }]))[0];
     const phi = await metaParamsOf(data.metaParams);
     if (data.kind === "validate") {
       return (await pool.map([{ kind: "validate", metaParams: phi, request: data.request }]))[0];

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { StoreOptions } from "../data/datasets.ts";
 import { methodOf } from "../evaluation/method-id.ts";
 import { type MetaConfig, resolveMetaConfig } from "../meta/config.ts";
@@ -15,6 +16,8 @@ export interface MetaTrainOptions extends Omit<StoreOptions, "onProgress"> {
   readonly command: readonly string[];
   readonly onProgress?: (progress: StageProgress) => void;
   readonly signal?: AbortSignal;
+  /** Workers elsewhere that do the work. */
+  readonly cluster?: Pick<Cluster, "executor" | "pool">;
 }
 
 /** Meta-trains one run in its directory, or goes on with what is there; a finished one is only read. */
@@ -22,7 +25,7 @@ export async function metaTrainIn(
   path: string,
   config: MetaConfig,
   name: string,
-  { threads, command, onProgress, signal, ...store }: MetaTrainOptions,
+  { threads, command, onProgress, signal, cluster, ...store }: MetaTrainOptions,
 ): Promise<void> {
   const started = holdsRun(path);
   if (started && (await hasEnded(path, config, store))) return;
@@ -32,6 +35,7 @@ export async function metaTrainIn(
     command,
     resume: started,
     ...(signal && { signal }),
+    ...(cluster && { open: cluster.executor }),
     onStep: ({ outerStep, metaLoss }) =>
       onProgress?.({
         stage: `meta-train ${name}`,

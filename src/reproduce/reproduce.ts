@@ -1,6 +1,7 @@
 import { compareOptimizers } from "../analysis/comparisons.ts";
 import { recordsOf } from "../analysis/records.ts";
 import { transferMatrix } from "../analysis/transfer.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { StoreOptions } from "../data/datasets.ts";
 import { withShortCurves, withShortNumbers } from "../evaluation/compact.ts";
 import { datasetRecords } from "../evaluation/datasets.ts";
@@ -46,6 +47,8 @@ export interface ReproduceOptions extends Omit<StoreOptions, "onProgress"> {
   /** Called with what each stage should take before the first begins; without it nothing is measured or foretold. */
   readonly onEstimate?: (stages: readonly StageEstimate[]) => void;
   readonly signal?: AbortSignal;
+  /** Workers elsewhere that do the work. */
+  readonly cluster?: Pick<Cluster, "executor" | "pool">;
 }
 
 /**
@@ -190,12 +193,13 @@ function grid(
   journal: string,
   options: StageOptions,
 ): ReturnType<typeof runGrid> {
-  const { threads, signal, onProgress } = options;
+  const { threads, signal, onProgress, cluster } = options;
   return runGrid(jobs, {
     ...storeOf(options),
     threads,
     journal,
     ...(signal && { signal }),
+    ...(cluster && { open: cluster.pool }),
     onDone: (count, note) =>
       onProgress?.({ stage, unit: "runs", done: Math.floor(count), total: jobs.length, note }),
   });
@@ -222,6 +226,6 @@ async function ratesOf(output: ResultsDirectory, plan: Plan, options: StageOptio
   return rates;
 }
 
-function storeOf({ threads, command, onProgress, signal, ...store }: StageOptions): StoreOptions {
+function storeOf({ threads, command, onProgress, signal, cluster, ...store }: StageOptions): StoreOptions {
   return store;
 }

@@ -115,28 +115,34 @@ describe("a cluster", () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  it("hands out the weights of a learned optimizer's own file, by what it holds", async () => {
+  it("hands out the weights of a learned optimizer to workers that have no copy", async () => {
     await metaTrain("weights");
-    const args = [
+    mkdirSync(join(folder, "elsewhere"));
+    const other = start(["worker", server.url, "--threads", "1"], {}, join(folder, "elsewhere"));
+    running.push(other);
+    const evaluate = [
       "evaluate",
       "--task",
       "synthetic-digits@8/mlp",
       "--optimizer",
-      `learned:${join(folder, "weights")}`,
+      "learned:weights+sam:rho=0.05",
     ];
-    worker();
-    const { code, stdout } = await lowland([
-      ...args,
-      "--steps",
-      "5",
-      "--seeds",
-      "2",
-      "--cluster",
-      server.url,
-      "--json",
-    ]);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ evaluations: [{ summary: { seeds: 2 } }] });
+    const results = async (more: readonly string[]) => {
+      const { code, stdout } = await lowland(
+        [...evaluate, "--steps", "5", "--seeds", "2", "--json", ...more],
+        {
+          cwd: folder,
+        },
+      );
+      expect(code).toBe(0);
+      return (JSON.parse(stdout) as { evaluations: { summary: unknown }[] }).evaluations;
+    };
+    const withoutTimes = (value: unknown): string =>
+      JSON.stringify(value, (key, each) => (/seconds/i.test(key) ? undefined : each));
+    expect(withoutTimes(await results(["--cluster", server.url]))).toBe(
+      withoutTimes(await results(["--threads", "1"])),
+    );
+    expect(other.text()).toContain("working for");
   });
 
   it("keeps two experiments on one Redis apart", async () => {

@@ -15,8 +15,13 @@ export interface Running {
 }
 
 /** Starts the real program, offline, with an environment of its own. */
-export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+export function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd?: string,
+): Running {
   const child = spawn(process.execPath, [binary, ...args], {
+    cwd,
     env: { PATH: process.env.PATH, HOME: "/nonexistent", LOWLAND_OFFLINE: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
