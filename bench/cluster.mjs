@@ -14,6 +14,7 @@ import "../dist/kernels/node.js";
 import { buildMetaTraining } from "../dist/meta/build.js";
 import { resolveMetaConfig } from "../dist/meta/config.js";
 import { initialState, metaTrain } from "../dist/meta/outer-loop.js";
+import { presetFields } from "../dist/meta/presets.js";
 import { openExecutor } from "../dist/meta/threads.js";
 import { replaceBlock } from "../scripts/readme.mjs";
 import { machine } from "./lib/machine.mjs";
@@ -43,19 +44,7 @@ const round = (x, digits = 3) => Number(x.toPrecision(digits));
 async function overhead() {
   const PARTS = {
     "lstm on mnist/mlp": { steps: 12, config: { tasks: ["mnist/mlp"], learned: "lstm" } },
-    "celo2-base, pes, 8×8 digits": {
-      steps: 12,
-      config: {
-        tasks: ["synthetic-digits@8/mlp-relu:hidden=32,batch=64"],
-        learned: "celo2-base",
-        estimator: "pes:sigma=0.01,truncation=50",
-        schedule: "constant:500",
-        objective: "train:over=mean,normalize=clip",
-        outerOptimizer: "adamw",
-        outerLearningRate: 3e-4,
-        instances: 8,
-      },
-    },
+    "celo2-base, pes (preset celo2-embedded)": { steps: 12, config: presetFields("celo2-embedded") },
   };
   const figures = {};
   for (const [name, { steps, config: input }] of Object.entries(PARTS)) {

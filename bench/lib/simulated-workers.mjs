@@ -9,7 +9,7 @@ const { url, experiment, first, workers, bytes, milliseconds } = JSON.parse(proc
 const result = Buffer.alloc(bytes, 7);
 const perform = async () => {
   if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
-  return result;
+  return { bytes: result, snapshots: [] };
 };
 const all = Array.from({ length: workers }, async (_, i) => {
   const connection = await connect(redisAddress(url));

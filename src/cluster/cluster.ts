@@ -61,17 +61,17 @@ export function openCluster(
       }
     }, LONELY_MS);
     let status: { close(): void } | undefined;
-    current = {
-      ...coordinator,
+    const { close } = coordinator;
+    current = Object.assign(coordinator, {
       async close() {
         clearTimeout(lonely);
         status?.close();
         current = undefined;
-        await coordinator.close();
+        await close();
       },
-    };
+    });
     return {
-      coordinator: current,
+      coordinator,
       reportIn(directory) {
         status ??= keepStatus(directory, id, coordinator);
       },

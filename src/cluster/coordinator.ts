@@ -61,6 +61,8 @@ export interface Coordinator {
   run(task: Task): Promise<Done>;
   /** Stores bytes by their hash for the jobs to come. */
   share(hash: string, bytes: Uint8Array): Promise<void>;
+  /** Is told of the bytes of an instance as a job left it. */
+  onSnapshot?: (job: string, place: number, bytes: Uint8Array) => void;
   /** Forgets bytes that no job will ask for. */
   forget(keys: readonly string[]): void;
   /** Ends the experiment: its workers go, its keys are removed. */
@@ -143,6 +145,13 @@ export async function openCoordinator(
   }
 
   async function take(id: string, outcome: Outcome): Promise<void> {
+    if ("snapshot" in outcome) {
+      const key = keys.snapshot(id, outcome.snapshot);
+      const bytes = await get(redis, key, outcome.hash);
+      if (bytes !== undefined) coordinator.onSnapshot?.(id, outcome.snapshot, bytes);
+      redis.unlink(key).catch(() => {});
+      return;
+    }
     const job = pending.get(id);
     // a second answer: the job was given out again while its worker was only slow
     if (job === undefined) return;
@@ -236,7 +245,7 @@ export async function openCoordinator(
   await removeOld(redis);
   await announce(redis, offer);
   const loops = [read(), look()].map((loop) => loop.catch(() => {}));
-  return {
+  const coordinator: Coordinator = {
     keys,
     redis,
     workers: () => roster.live,
@@ -261,4 +270,5 @@ export async function openCoordinator(
       redis.disconnect();
     },
   };
+  return coordinator;
 }

@@ -26,6 +26,8 @@ export interface ExperimentKeys {
   readonly results: string;
   /** What a job gave. */
   result(job: string): string;
+  /** An instance as a job left it. */
+  snapshot(job: string, place: number): string;
   /** Bytes by their SHA-256. */
   blob(hash: string): string;
 }
@@ -40,6 +42,7 @@ export function keysOf(experiment: string): ExperimentKeys {
     weights: own("weights"),
     results: own("results"),
     result: (job) => own(`result/${job}`),
+    snapshot: (job, place) => own(`snapshot/${job}/${place}`),
     blob: (hash) => own(`blob/${hash}`),
   };
 }

@@ -5,7 +5,7 @@ import type { WorkerRecord } from "./experiments.ts";
 import type { JobData, Outcome } from "./jobs.ts";
 import { keysOf, QUEUE_PREFIX, queueName } from "./keys.ts";
 import { hashOf, put } from "./tensors.ts";
-import { MissingBytes } from "./work.ts";
+import { MissingBytes, type Performed } from "./work.ts";
 
 /** Milliseconds between signs of life. */
 export const BEAT_MS = 400;
@@ -30,7 +30,7 @@ export async function takeJobs(
   {
     perform,
     signal,
-  }: { perform: (id: string, data: JobData) => Promise<Uint8Array>; signal?: AbortSignal | undefined },
+  }: { perform: (id: string, data: JobData) => Promise<Performed>; signal?: AbortSignal | undefined },
 ): Promise<number> {
   const keys = keysOf(experiment);
   let done = 0;
@@ -49,24 +49,41 @@ export async function takeJobs(
     return replies?.[0]?.[1] === 1;
   }
 
-  async function outcomeOf(id: string, data: JobData): Promise<Outcome> {
+  async function outcomeOf(
+    id: string,
+    data: JobData,
+  ): Promise<{ outcome: Outcome; snapshots: Performed["snapshots"] }> {
     try {
-      const bytes = await perform(id, data);
+      const { bytes, snapshots } = await perform(id, data);
       await put(redis, keys.result(id), bytes);
-      return { worker: worker.id, hash: hashOf(bytes) };
+      return { outcome: { worker: worker.id, hash: hashOf(bytes) }, snapshots };
     } catch (error) {
-      if (error instanceof MissingBytes) return { worker: worker.id, missing: true };
+      if (error instanceof MissingBytes)
+        return { outcome: { worker: worker.id, missing: true }, snapshots: [] };
       const { message } = error as Error;
       const code = error instanceof LowlandError ? error.code : undefined;
-      return { worker: worker.id, failed: `${message} (on ${worker.host})`, ...(code && { code }) };
+      const failed = `${message} (on ${worker.host})`;
+      return { outcome: { worker: worker.id, failed, ...(code && { code }) }, snapshots: [] };
     }
   }
 
-  async function answer({ id = "", data }: { id?: string; data: JobData }): Promise<void> {
-    const outcome = await outcomeOf(id, data);
+  async function say(id: string, outcome: Outcome): Promise<void> {
     if (absences >= 2) return; // nobody is left to read it
     await redis.xadd(keys.results, "MAXLEN", "~", RESULTS_KEPT, "*", id, JSON.stringify(outcome));
+  }
+
+  async function send(id: string, { place, bytes: made }: Performed["snapshots"][number]): Promise<void> {
+    const bytes = made();
+    await put(redis, keys.snapshot(id, place), bytes);
+    await say(id, { worker: worker.id, snapshot: place, hash: hashOf(bytes) });
+  }
+
+  async function answer({ id = "", data }: { id?: string; data: JobData }): Promise<void> {
+    const { outcome, snapshots } = await outcomeOf(id, data);
+    await say(id, outcome);
     done++;
+    // nobody waits for these; one that is lost is asked for again
+    for (const snapshot of snapshots) setImmediate(() => send(id, snapshot).catch(() => {}));
   }
 
   const open = (name: string, { shared }: { shared: boolean }): Worker => {

@@ -9,7 +9,6 @@ import { type Offer, openOffers, removeOld } from "./experiments.ts";
 import { proofOf, refusalOf, tasksOf } from "./identity.ts";
 import { keysOf } from "./keys.ts";
 import { takeJobs } from "./station.ts";
-import { pack } from "./tensors.ts";
 import { type FetchedWeights, fetchWeights } from "./weights.ts";
 import { openWork } from "./work.ts";
 
@@ -65,9 +64,7 @@ export async function runWorker(
       continue;
     }
     say(`working for experiment ${id} (${offer.work.kind} on ${tasksOf(offer.work).join(", ")})`);
-    const work = openWork(pool, redis, keysOf(id), weights);
-    const perform: Parameters<typeof takeJobs>[3]["perform"] = async (job, data) =>
-      pack(await work(job, data));
+    const perform = openWork(pool, redis, keysOf(id), weights);
     try {
       const done = await takeJobs(connection, id, self, { perform, signal });
       say(`left experiment ${id} after ${done} jobs`);

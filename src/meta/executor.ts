@@ -14,6 +14,11 @@ export interface Executor {
     schedule: ScheduleState,
   ): Promise<Estimate[]>;
   validations(metaParams: Float32Array, requests: readonly ValidationRequest[]): Promise<ValidationResult[]>;
+  /**
+   * The instances with their vectors, for a checkpoint. Missing where estimates have them: elsewhere only draws and steps
+   * may be told, and the vectors stay where the work is done.
+   */
+  complete?(instances: readonly Instance[]): Promise<readonly Instance[]>;
   /** Keeps what can be told of the work while it runs in a file of the run's directory. */
   reportIn?(directory: string): void;
   close(): Promise<void>;

@@ -143,8 +143,9 @@ async function trainIn(
   const started = performance.now();
   const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
   let written = start.outerStep;
-  const save = (state: TrainerState): void => {
-    run.writeCheckpoint(state.outerStep, encodeCheckpoint(state, owner), {
+  const save = async (state: TrainerState): Promise<void> => {
+    const instances = (await executor.complete?.(state.instances)) ?? state.instances;
+    run.writeCheckpoint(state.outerStep, encodeCheckpoint({ ...state, instances }, owner), {
       best: state.best?.outerStep === state.outerStep,
       keep: config.keepCheckpoints,
     });
@@ -158,14 +159,14 @@ async function trainIn(
         const metrics: MetaMetrics = { ...record, seconds: Math.round(seconds() * 1000) / 1000 };
         run.metrics.append({ ...metrics });
         events.scalars(record.outerStep, scalarsOf(record));
-        if (record.validation !== undefined) save(current);
+        if (record.validation !== undefined) await save(current);
         onStep?.(metrics);
         // lets signals through
         await breathe();
       },
     });
     interrupted = hasNext(config, state);
-    if (written < state.outerStep) save(state);
+    if (written < state.outerStep) await save(state);
     const total = seconds();
     run.writeCard(cardOf(run, config, state, total));
     return { config, state, seconds: total, innerStepsPerSecond: state.innerSteps / total, interrupted };
