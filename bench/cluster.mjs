@@ -87,7 +87,12 @@ async function overhead() {
       Buffer.from(sides.cluster.state.metaParams.buffer),
     );
     for (const { executor } of Object.values(sides)) await executor.close();
-    for (const worker of workers) worker.kill();
+    await Promise.all(
+      workers.map((worker) => {
+        worker.kill();
+        return new Promise((resolve) => worker.once("exit", resolve));
+      }),
+    );
     await server.stop();
     training.close();
     const of = (seconds) => ({ least: round(Math.min(...seconds)), median: round(median(seconds)) });

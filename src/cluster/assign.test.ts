@@ -46,7 +46,15 @@ describe("the assignment of instances to workers", () => {
     ];
     expect(assign(["a", "b", "a", "b"], [two[0]!])).toEqual(["a", "a", "a", "a"]);
     expect(assign(["a", "a", "a", "a"], two)).toEqual(["a", "a", "b", "b"]);
-    expect(assign(["a", "gone", undefined], two)).toEqual(["a", "b", expect.stringMatching(/[ab]/)]);
+    expect(assign(["a", "gone", undefined], two)).toEqual(["a", "a", "b"]);
+  });
+
+  it("lays neighbours together", () => {
+    const two = [
+      { id: "a", threads: 1 },
+      { id: "b", threads: 2 },
+    ];
+    expect(assign(new Array(6).fill(undefined), two)).toEqual(["a", "a", "b", "b", "b", "b"]);
   });
 
   it("leaves all to whoever comes where there is no worker", () => {

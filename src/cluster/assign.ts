@@ -6,7 +6,8 @@ export interface Capacity {
 
 /**
  * Which worker does which of n pieces of work. A piece stays with the worker that holds its data, up to the worker's share
- * ⌈n · threads / all threads⌉; what is left goes to where there is most room. None, where there are no workers.
+ * ⌈n · threads / all threads⌉; what is left fills one after the other, so that neighbours, which are of different tasks, come
+ * to lie together. None, where there are no workers.
  *
  * @param holders the worker that holds the data of each piece, if one does
  */
@@ -25,13 +26,8 @@ export function assign(
   const kept = holders.map((holder) =>
     holder !== undefined && (room.get(holder) ?? 0) > 0 ? take(holder) : undefined,
   );
-  const threadsOf = new Map(workers.map(({ id, threads }) => [id, threads] as const));
   return kept.map((holder) => {
     if (holder !== undefined || workers.length === 0) return holder;
-    // by room a thread, so that the large do not fill up before the small have any
-    const [roomiest] = [...room].reduce((best, next) =>
-      next[1] / threadsOf.get(next[0])! > best[1] / threadsOf.get(best[0])! ? next : best,
-    );
-    return take(roomiest);
+    return take(workers.find(({ id }) => room.get(id)! > 0)!.id);
   });
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Redis } from "ioredis";
 import { LowlandError } from "../errors.ts";
 import { PASSWORD_VARIABLE, type RedisAddress } from "./address.ts";
@@ -51,7 +52,7 @@ export async function connect(address: RedisAddress): Promise<Connection> {
     ...{ host, port, db: database, lazyConnect: true, maxRetriesPerRequest: null },
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(tls && { tls: { servername: host } }),
+    ...(tls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
     connectTimeout: 10_000,
     retryStrategy: (times) => (connected ? Math.min(50 * times, RETRY_MS) : null),
   });

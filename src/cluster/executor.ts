@@ -7,7 +7,7 @@ import type { JobData, PlaceSource } from "./jobs.ts";
 import { hashOf, pack, unpack } from "./tensors.ts";
 
 /** Age of the bytes that this process has of an instance, from which on newer ones are asked for. */
-const SNAPSHOT_MS = 1000;
+const SNAPSHOT_MS = 2000;
 /** Time after which an answer to that is no longer waited for. */
 const SNAPSHOT_LOST_MS = 5000;
 
@@ -28,7 +28,7 @@ interface Track {
 
 /**
  * The executor of meta-training on a cluster. Instances stay with the workers; what comes back after each estimate is its
- * gradient. Every second the bytes of an instance follow on their own. When a worker is lost, another makes the estimates
+ * gradient. Every two seconds the bytes of an instance follow on their own. When a worker is lost, another makes the estimates
  * since then again: an estimate is a pure function, so these are the same bits.
  */
 export function clusterExecutor(coordinator: Coordinator): Executor {
@@ -56,9 +56,12 @@ export function clusterExecutor(coordinator: Coordinator): Executor {
   }
 
   /** φ goes out once for all jobs of an outer step, the meta-validation after it included. */
-  async function shareMetaParams(metaParams: Float32Array): Promise<string> {
+  function shareMetaParams(metaParams: Float32Array): string {
     if (shared?.metaParams === metaParams) return shared.hash;
-    const hash = await share(pack(metaParams));
+    const bytes = pack(metaParams);
+    const hash = hashOf(bytes);
+    // not waited for: commands of one connection are carried out in order, those that hand out jobs after it
+    coordinator.share(hash, bytes).catch(() => {});
     if (shared !== undefined && shared.hash !== hash) coordinator.forget([keys.blob(shared.hash)]);
     shared = { metaParams, hash };
     return hash;
@@ -126,7 +129,7 @@ export function clusterExecutor(coordinator: Coordinator): Executor {
 
   return {
     async estimates(metaParams, instances, schedule) {
-      const phi = await shareMetaParams(metaParams);
+      const phi = shareMetaParams(metaParams);
       const workers = assign(
         instances.map((instance) => homes.get(instance)?.worker),
         coordinator.workers(),
@@ -159,7 +162,7 @@ export function clusterExecutor(coordinator: Coordinator): Executor {
       return estimates;
     },
     async validations(metaParams, requests) {
-      const phi = await shareMetaParams(metaParams);
+      const phi = shareMetaParams(metaParams);
       const done = await Promise.all(
         requests.map((request) => {
           const data: JobData = { kind: "validate", metaParams: phi, request };

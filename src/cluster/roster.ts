@@ -1,7 +1,7 @@
 import type { WorkerRecord } from "./experiments.ts";
 
 /** Milliseconds without a sign after which a worker is taken for lost. */
-export const LOST_MS = 2000;
+export const LOST_MS = 1500;
 
 /** What changed since the workers were looked at last. */
 export interface RosterChange {

@@ -55,7 +55,8 @@ export async function takeJobs(
   ): Promise<{ outcome: Outcome; snapshots: Performed["snapshots"] }> {
     try {
       const { bytes, snapshots } = await perform(id, data);
-      await put(redis, keys.result(id), bytes);
+      // commands of one connection are carried out in order: the answer that follows cannot come before its bytes
+      put(redis, keys.result(id), bytes).catch(() => {});
       return { outcome: { worker: worker.id, hash: hashOf(bytes) }, snapshots };
     } catch (error) {
       if (error instanceof MissingBytes)
