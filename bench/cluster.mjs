@@ -44,11 +44,7 @@ const round = (x, digits = 3) => Number(x.toPrecision(digits));
 async function overhead() {
   const PARTS = {
     "lstm on mnist/mlp": { steps: 12, config: { tasks: ["mnist/mlp"], learned: "lstm" } },
-    "celo2-base, pes, 16 instances": { steps: 12, config: presetFields("celo2-embedded") },
-    "celo2-base, pes, 32 instances": {
-      steps: 8,
-      config: { ...presetFields("celo2-embedded"), instances: 32 },
-    },
+    "celo2-base, pes (preset celo2-embedded)": { steps: 12, config: presetFields("celo2-embedded") },
   };
   const figures = {};
   for (const [name, { steps, config: input }] of Object.entries(PARTS)) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readTextIfAny, writeFileAtomic } from "../runs/files.ts";
+import { writeFileAtomic } from "../runs/files.ts";
 import type { Coordinator } from "./coordinator.ts";
 
 /** File of a run or results directory that says how its cluster fares. */
@@ -26,19 +26,6 @@ export interface ClusterStatus {
 }
 
 const EVERY_MS = 2000;
-/** Age from which a status that nobody has ended is of a command that is gone. */
-const STALE_MS = 10_000;
-
-/** The status in a directory, if a cluster is at work on it now. */
-export function readStatus(directory: string, nowMs: number): ClusterStatus | undefined {
-  try {
-    const status = JSON.parse(readTextIfAny(join(directory, CLUSTER_FILE)) ?? "") as ClusterStatus;
-    const fresh = nowMs - Date.parse(status.updated) < STALE_MS;
-    return status.state === "running" && fresh ? status : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Writes the status into a directory now, every two seconds, and once more when it is closed. */
 export function keepStatus(

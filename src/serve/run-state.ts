@@ -1,6 +1,5 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import { readStatus } from "../cluster/status.ts";
 import { type Progress, progressFrom } from "../meta/progress.ts";
 import { checkpointFile } from "../runs/checkpoints.ts";
 import { holderOf } from "../runs/lock.ts";
@@ -33,18 +32,13 @@ const TAIL_BYTES = 128 * 1024;
 const HEADER_BYTES = 4 << 20;
 
 /**
- * Who computes a run: the process that holds its lock, and the workers of its cluster. This is the one place that says so.
+ * Who computes a run: the process that holds its lock. This is the one place that says so; whatever else writes down who
+ * takes part (workers of a cluster) is read here.
  */
 export function computing(path: string): Computing[] {
   try {
     const holder = holderOf(path);
-    if (holder === undefined) return [];
-    const { pid, host, alive } = holder;
-    const workers = alive ? (readStatus(path, Date.now())?.workers ?? []) : [];
-    return [
-      { pid, host, alive },
-      ...workers.map((worker) => ({ pid: worker.pid, host: worker.host, alive })),
-    ];
+    return holder === undefined ? [] : [{ pid: holder.pid, host: holder.host, alive: holder.alive }];
   } catch {
     // a lock that this process may not read
     return [];
