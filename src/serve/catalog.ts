@@ -5,10 +5,12 @@ import { type Folder, findRuns } from "./folders.ts";
 import type { RunSummary, RunsChanged } from "./protocol.ts";
 import { computing, type RunIdentity, summarize } from "./run-state.ts";
 
-/** How often the runs that are known are looked at, while somebody watches. */
+/** How often the runs that are not finished are looked at, while somebody watches. */
 const LOOK_MS = 1000;
-/** New ones are looked for as often, unless that takes long: it then takes no more than this share of the time. */
+/** New ones and finished ones are looked at as often, unless that takes long: it then takes no more than this share of the time. */
 const SEARCH_SHARE = 0.05;
+/** Runs looked at side by side. */
+const AT_ONCE = 16;
 
 interface Entry {
   readonly identity: RunIdentity;
@@ -31,7 +33,7 @@ export class Catalog {
     this.#folders = folders;
   }
 
-  /** Every run, in the order of names, at most a second old. */
+  /** Every run, at most a second old; finished ones as of the last search. */
   async list(): Promise<RunSummary[]> {
     await this.#look();
     return [...this.#entries.values()].flatMap(({ summary }) => summary ?? []);
@@ -71,30 +73,46 @@ export class Catalog {
   }
 
   async #lookAtAll(): Promise<void> {
-    const gone: string[] = [];
-    let identities = [...this.#entries.values()].map(({ identity }) => identity);
     const startedMs = performance.now();
-    if (startedMs >= this.#searchAgainMs) {
-      identities = await findRuns(this.#folders);
+    const searching = startedMs >= this.#searchAgainMs;
+    const gone: string[] = [];
+    const changed: RunSummary[] = [];
+    const identities = searching
+      ? await this.#search(gone)
+      : [...this.#entries.values()]
+          .filter(({ summary }) => summary?.status !== "finished")
+          .map(({ identity }) => identity);
+    for (let at = 0; at < identities.length; at += AT_ONCE) {
+      const part = identities.slice(at, at + AT_ONCE);
+      await Promise.all(part.map((identity) => this.#lookAt(identity, changed, gone)));
+    }
+    if (searching) {
       const endedMs = performance.now();
       this.#searchAgainMs = endedMs + (endedMs - startedMs) / SEARCH_SHARE;
-      const there = new Set(identities.map(({ id }) => id));
-      for (const id of [...this.#entries.keys()].filter((known) => !there.has(known))) {
-        if (this.#entries.get(id)?.summary !== undefined) gone.push(id);
-        this.#entries.delete(id);
-      }
-    }
-    const changed: RunSummary[] = [];
-    for (const identity of identities) {
-      const before = this.#entries.get(identity.id);
-      const signature = await signatureOf(identity.path);
-      if (before?.signature === signature) continue;
-      const summary = await summarize(identity);
-      this.#entries.set(identity.id, { identity, signature, summary });
-      if (summary !== undefined) changed.push(summary);
-      else if (before?.summary !== undefined) gone.push(identity.id);
     }
     if (changed.length > 0 || gone.length > 0) this.#changes.emit("changed", { runs: changed, gone });
+  }
+
+  /** Every run there is now; those that are no longer there are forgotten. */
+  async #search(gone: string[]): Promise<RunIdentity[]> {
+    const identities = await findRuns(this.#folders);
+    const there = new Set(identities.map(({ id }) => id));
+    for (const [id, { summary }] of [...this.#entries]) {
+      if (there.has(id)) continue;
+      if (summary !== undefined) gone.push(id);
+      this.#entries.delete(id);
+    }
+    return identities;
+  }
+
+  async #lookAt(identity: RunIdentity, changed: RunSummary[], gone: string[]): Promise<void> {
+    const before = this.#entries.get(identity.id);
+    const signature = await signatureOf(identity.path);
+    if (before?.signature === signature) return;
+    const summary = await summarize(identity);
+    this.#entries.set(identity.id, { identity, signature, summary });
+    if (summary !== undefined) changed.push(summary);
+    else if (before?.summary !== undefined) gone.push(identity.id);
   }
 }
 

@@ -36,7 +36,7 @@ export interface RunSummary {
   /** The last of each metric within the end of `metrics.jsonl`. */
   readonly last: Readonly<Record<string, number>>;
   readonly best?: { readonly step: number; readonly loss: number };
-  /** Estimates thrown away. */
+  /** Estimates thrown away: up to the last checkpoint, and by the last records after it. */
   readonly diverged?: number;
   readonly computing: readonly Computing[];
   /** Resolved configuration; empty for results. */

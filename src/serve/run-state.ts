@@ -26,8 +26,8 @@ export interface RunIdentity {
   readonly path: string;
 }
 
-/** Of the end of a `metrics.jsonl`: some 700 records of meta-training. */
-const TAIL_BYTES = 128 * 1024;
+/** Of the end of a `metrics.jsonl`: some 180 records of meta-training. */
+const TAIL_BYTES = 32 * 1024;
 /** A header of a checkpoint: that of 65,536 instances has 20 MB, which is not read for a list. */
 const HEADER_BYTES = 4 << 20;
 
