@@ -81,7 +81,7 @@ function figures(from) {
       ]),
     );
   return [
-    `Largest differences from Lowland, by \`npm run test:export -- --figures\` with ${versions(python)}: after five steps on tensors of many shapes, as a share of how far the tensor moved; and of the loss at any of 200 steps of a training. Architectures have random weights.`,
+    `Largest differences from Lowland, by \`npm run test:export -- --figures\` with ${versions(python)}: after five steps on tensors of many shapes, as a share of how far the tensor moved, the rounding of its parameters included, which is most of it; and of the loss at any of 200 steps of a training. Architectures have random weights.`,
     agreement("architecture", architectures),
     agreement("zoo", zoo),
     `Test accuracy in percent, mean and range of ${training.seeds} seeds, of \`${training.task}\` after ${training.steps} steps; draws and minibatches in PyTorch are its own:`,
