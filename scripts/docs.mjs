@@ -33,6 +33,17 @@ application.renderer.on("endPage", (page) => {
 });
 const project = await application.convert();
 if (project === undefined) process.exit(1);
+// called as they are imported, and pages by their headings
+const modules = { index: "lowland", testing: "lowland/testing" };
+for (const module of project.children) {
+  module.name = modules[module.name] ?? module.name.replace("adapters/", "lowland/");
+}
+for (const page of project.documents) {
+  const [, heading] = /^# (.+)$/m.exec(page.content.map(({ text }) => text).join("")) ?? [];
+  if (heading !== undefined && page.name.startsWith("docs/")) page.name = `guides/${heading}`;
+}
+// the page has a heading of its own
+project.readme[0].text = project.readme[0].text.replace(/^# .+\n/, "");
 application.validate(project);
 await application.generateOutputs(project);
 process.exit(application.logger.hasErrors() || application.logger.hasWarnings() ? 1 : 0);

@@ -81,7 +81,7 @@ function drawing() {
     width: 860,
     height: 100 + 50 * new Set(points.map(({ place }) => place)).size,
     marginLeft: 60,
-    marginRight: 190,
+    marginRight: 210,
     marginTop: 30,
     marginBottom: 50,
     style: { background: "white", fontSize: "13px", fontFamily: "sans-serif", color: "#222" },
