@@ -64,5 +64,13 @@ export { renderReport } from "./report/page.ts";
 export { findCheckpoint } from "./runs/checkpoints.ts";
 export { readMetrics } from "./runs/metrics.ts";
 export { isRunDirectory } from "./runs/run.ts";
-export { describeTasks, loadFamily, loadTask, TASK_NAMES, type TaskDescription } from "./tasks/load.ts";
+export {
+  type DomainDescription,
+  describeDomains,
+  describeTasks,
+  loadFamily,
+  loadTask,
+  TASK_NAMES,
+  type TaskDescription,
+} from "./tasks/load.ts";
 export { describeZoo, loadZoo, type ZooEntry, zooCard, zooNames, zooPath } from "./zoo/zoo.ts";

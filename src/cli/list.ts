@@ -88,12 +88,17 @@ export const tasks: Command<CliContext> = buildCommand({
   docs: { brief: "List tasks, the settings of their models, and what makes families of them (+reparam)" },
   parameters: { flags: { json: jsonFlag } },
   async func(this: CliContext, { json }: { json: boolean }): Promise<void> {
-    const { describeTasks } = await import("../tasks/load.ts");
+    const { describeDomains, describeTasks } = await import("../tasks/load.ts");
     const { models } = await import("../tasks/models.ts");
     const { augmentations } = await import("../tasks/augmentations.ts");
     const described = describeTasks();
     if (json) {
-      printJson(this, { tasks: described, models: entries(models), augmentations: entries(augmentations) });
+      printJson(this, {
+        tasks: described,
+        models: entries(models),
+        domains: describeDomains(),
+        augmentations: entries(augmentations),
+      });
     } else {
       const rows = described.map(({ name, parameters, data, model, available }) => [
         name,
@@ -104,6 +109,8 @@ export const tasks: Command<CliContext> = buildCommand({
       print(this, formatTable(["task", "parameters", "model", "data"], rows));
       print(this, "");
       print(this, await settingsTable("model", entries(models)));
+      print(this, "");
+      print(this, await settingsTable("task", describeDomains()));
       print(this, "");
       const added = entries(augmentations).map((entry) => ({ ...entry, name: `+${entry.name}` }));
       print(this, await settingsTable("family", added));

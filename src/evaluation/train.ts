@@ -145,6 +145,7 @@ export async function trainRun(
       const started = now();
       const loss = objective.lossAndGradient(params, foldIn(keys.batches, step), gradient);
       method.optimizer.step(params, gradient, state, { loss });
+      task.project?.(params);
       milliseconds += now() - started;
       taken++;
       sum += loss;

@@ -285,6 +285,7 @@ export function openRollout(problem: InnerProblem, samples: Samples, arena: Aren
       if (keepsUpdate) update.set(params);
       if (unroll === undefined) optimizer.step(params, gradient, state, { loss });
       else unroll.step(params, gradient);
+      sample.task.project?.(params);
       if (keepsUpdate) addScaled(params, -1, update, update);
       if (readsUpdate) length = norm(update);
       step++;

@@ -59,6 +59,7 @@ export function completeTask(task: TaskObject): Task {
     splits,
     metrics: task.metrics ?? [],
     ...(task.lossBound !== undefined && { lossBound: task.lossBound }),
+    ...(task.project && { project: (params) => task.project!(params) }),
     init: (key, params) => task.init(key, params),
     objective: (split) => completeObjective(task.objective(known(split)), { plain: true }),
     fixedObjective: (options) =>

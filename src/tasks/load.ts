@@ -1,11 +1,13 @@
+import { readFileSync } from "node:fs";
 import { datasetsToHandOver, fingerprintsOfOpened, openDataset } from "../data/cache.ts";
 import type { LoadedDataset } from "../data/dataset.ts";
 import { DATASET_NAMES, listDatasets, type StoreOptions } from "../data/datasets.ts";
 import { LowlandError } from "../errors.ts";
 import { importModule } from "../module.ts";
 import type { Key } from "../random/key.ts";
-import { buildSpec } from "../spec.ts";
+import { buildSpec, type ParameterTable } from "../spec.ts";
 import { completeTask, type TaskObject } from "./complete.ts";
+import { domains } from "./domains/registry.ts";
 import { augmentedFamily, classificationFamily, familyOf, type TaskFamily } from "./family.ts";
 import { models, networkOf } from "./models.ts";
 import { datasetOf, parseTaskName } from "./names.ts";
@@ -76,7 +78,11 @@ const ANY: Key = { hi: 0, lo: 0 };
  * const task = family.sample(key(0));
  */
 export async function loadFamily(name: string, options: StoreOptions = {}): Promise<TaskFamily> {
-  const { path, dataset, small, model, augmentations } = parseTaskName(name, DATASET_NAMES);
+  const { path, domain, dataset, small, model, augmentations } = parseTaskName(name, DATASET_NAMES);
+  if (domain !== undefined) {
+    const task = domain(name, { read: readUserFile });
+    return augmentations.length === 0 ? familyOf(task) : augmentedFamily(name, task, augmentations);
+  }
   if (path !== undefined) {
     const loaded = await loadUserTask(path);
     if (augmentations.length === 0) return "sample" in loaded ? loaded : familyOf(loaded);
@@ -118,6 +124,20 @@ async function loadUserTask(path: string): Promise<Task | TaskFamily> {
   return completeTask(task);
 }
 
+function readUserFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new LowlandError(
+      "E_DATA",
+      `${path} cannot be read: ${(cause as Error).message}; correct the path`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /** A family as a module may write it. */
 type FamilyObject = Pick<TaskFamily, "name"> & { sample(key: Key): TaskObject; close?(): void };
 
@@ -130,6 +150,22 @@ function isTask(value: unknown): value is TaskObject {
   return (
     typeof task?.objective === "function" && typeof task.init === "function" && task.layout !== undefined
   );
+}
+
+/** A task of another domain as `lowland tasks` lists it. */
+export interface DomainDescription {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: ParameterTable;
+}
+
+/** Name and settings of every task of another domain. */
+export function describeDomains(): DomainDescription[] {
+  return Object.entries(domains).map(([name, { description, parameters }]) => ({
+    name,
+    description,
+    parameters,
+  }));
 }
 
 /** A task as `lowland tasks` lists it. */

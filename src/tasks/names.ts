@@ -2,13 +2,17 @@ import { parseDatasetName } from "../data/names.ts";
 import { LowlandError } from "../errors.ts";
 import { buildSpec, parseSpec, type ResolvedSpec, resolveSpec, splitParts, unknown } from "../spec.ts";
 import { type Augmentation, augmentations as registry } from "./augmentations.ts";
+import { domains } from "./domains/registry.ts";
+import type { Domain } from "./domains/types.ts";
 import { type Model, models } from "./models.ts";
 
 /** A task name in its parts: `mnist@8/mlp-relu:hidden=32+reparam:low=0.1`. */
 export interface ParsedTaskName {
   /** A module of the user's own instead of dataset and model. */
   readonly path?: string;
-  /** `mnist@8`, empty for a module. */
+  /** A task of another domain instead: `lasso:size=50`. */
+  readonly domain?: Domain;
+  /** `mnist@8`, empty for a module or another domain. */
   readonly dataset: string;
   /** Whether the images are made smaller. */
   readonly small: boolean;
@@ -47,13 +51,21 @@ export function parseTaskName(text: string, datasets: readonly string[]): Parsed
     const [path = "", ...added] = partsOf(text);
     return { path, dataset: "", small: false, augmentations: added.map(augmentationOf) };
   }
-  parseSpec(text.split(/[:+]/)[0]!); // refuses a text that names nothing
+  const { name } = parseSpec(text.split(/[:+]/)[0]!); // refuses a text that names nothing
+  if (Object.hasOwn(domains, name)) {
+    const [own = "", ...added] = partsOf(text);
+    const domain = buildSpec(own, "task", domains);
+    return { domain, dataset: "", small: false, augmentations: added.map(augmentationOf) };
+  }
   const slash = text.indexOf("/");
   const dataset = slash < 0 ? text : text.slice(0, slash);
   const rest = text.slice(dataset.length + 1);
   const { base, side } = parseDatasetName(dataset);
-  const word = slash < 0 ? text : `${base}/${rest.split(/[:+]/)[0]}`;
-  const names = datasets.flatMap((name) => Object.keys(models).map((model) => `${name}/${model}`));
+  const word = slash < 0 ? name : `${base}/${rest.split(/[:+]/)[0]}`;
+  const names = [
+    ...datasets.flatMap((name) => Object.keys(models).map((model) => `${name}/${model}`)),
+    ...Object.keys(domains),
+  ];
   if (!names.includes(word)) throw new LowlandError("E_CONFIG", unknown("task", word, names));
   return { dataset, small: side !== undefined, ...parseModel(rest) };
 }
@@ -61,7 +73,9 @@ export function parseTaskName(text: string, datasets: readonly string[]): Parsed
 /** The dataset of a task name, `mnist@8`; undefined for a module of the user's own. */
 export function datasetOf(text: string): string | undefined {
   const slash = text.indexOf("/");
-  return slash <= 0 || PATH.test(text) ? undefined : text.slice(0, slash);
+  const { name } = parseSpec(text.split(/[:+]/)[0]!);
+  if (slash <= 0 || PATH.test(text) || Object.hasOwn(domains, name)) return undefined;
+  return text.slice(0, slash);
 }
 
 /** The module of a task name, augmentations left out; undefined for a dataset and a model. */

@@ -43,14 +43,23 @@ export function reparametrized(task: Task, factors: Factors): Task {
       ...(freeze && { freeze: (v, batch) => withPoint(layout, factors, v, (w) => at(freeze(w, batch))) }),
     };
   };
+  const divide = (v: Vector): void =>
+    eachFactor(layout, factors, v, (factor, part) => {
+      for (let i = 0; i < part.length; i++) part[i] = part[i]! / factor;
+    });
   return {
     ...task,
     init(key, v) {
       task.init(key, v);
-      eachFactor(layout, factors, v, (factor, part) => {
-        for (let i = 0; i < part.length; i++) part[i] = part[i]! / factor;
-      });
+      divide(v);
     },
+    ...(task.project && {
+      project(v) {
+        multiply(layout, factors, v);
+        task.project!(v);
+        divide(v);
+      },
+    }),
     objective: (split) => at(task.objective(split)),
     fixedObjective: (options) => at(task.fixedObjective(options)),
     evaluate: (v, split) => withPoint(layout, factors, v, (w) => task.evaluate(w, split)),

@@ -96,6 +96,10 @@ export interface Task {
   readonly metrics: readonly Metric[];
   /** Losses above this are as bad as this one where those of several tasks are averaged: 1.5·ln classes. */
   readonly lossBound?: number;
+  /**
+   * Projects parameters onto what is allowed, in place: whoever trains does so after every step. Missing where all of them are.
+   */
+  project?(params: Vector): void;
   /** Draws initial parameters into `params` (length `layout.size`). */
   init(key: Key, params: Vector): void;
   /** The minibatch objective on one split, `train` by default. */
