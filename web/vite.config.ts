@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin, type UserConfig, type UserConfigFnObject } from "vite";
 import { DARK, LIGHT, variables } from "../src/report/theme.ts";
+import { methods } from "./methods-plugin.ts";
 
 const web = fileURLToPath(new URL(".", import.meta.url));
 const zoo = resolve(web, "../zoo");
@@ -92,7 +93,7 @@ const config: UserConfigFnObject = defineConfig(({ mode }): UserConfig => {
     base: "./",
     publicDir: false,
     oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-    plugins: [tokens(), contentSecurity(), zooFiles({ weights: site }), ...(site ? [home()] : [])],
+    plugins: [tokens(), methods(), contentSecurity(), zooFiles({ weights: site }), ...(site ? [home()] : [])],
     worker: { format: "es" },
     build: {
       target: "es2022",

@@ -23,7 +23,7 @@ export interface MetaParts {
   readonly objective: MetaObjective;
   readonly teacher: Optimizer | undefined;
   /** The part of φ that is trained; undefined: all of it. */
-  readonly trained: Trained | undefined;
+  readonly trained?: Trained | undefined;
   readonly outerOptimizer: Optimizer;
 }
 

@@ -1,8 +1,9 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { Pen } from "./vector-context.ts";
 
-/** Draws in units of CSS pixels on a canvas `width` wide and `height` high. */
-export type Draw = (context: CanvasRenderingContext2D, width: number, height: number) => void;
+/** Draws in units of CSS pixels on a ground `width` wide and `height` high. */
+export type Draw = (pen: Pen, width: number, height: number) => void;
 
 /** A canvas as wide as its place, sharp on any screen. `draw` runs at every render. */
 export function Canvas({
@@ -10,6 +11,7 @@ export function Canvas({
   description,
   ratio = 1,
   onPick,
+  onKey,
 }: {
   draw: Draw;
   /** What a screen reader says. */
@@ -18,6 +20,8 @@ export function Canvas({
   ratio?: number;
   /** Called with where it is pressed or dragged, as shares of width and height. */
   onPick?: (x: number, y: number, phase: "down" | "move") => void;
+  /** Makes it a stop of the keyboard; returns whether the key meant something. */
+  onKey?: (key: string) => boolean;
 }): JSX.Element {
   const ref = useRef<HTMLCanvasElement>(null);
   const latest = useRef(draw);
@@ -36,6 +40,7 @@ export function Canvas({
     }
     const context = canvas.getContext("2d")!;
     context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width, height);
     latest.current(context, width, height);
   };
   useEffect(paint);
@@ -52,8 +57,13 @@ export function Canvas({
     <div class="canvas">
       <canvas
         ref={ref}
-        role="img"
+        role={onKey ? "application" : "img"}
         aria-label={description}
+        class={onPick && "active"}
+        {...(onKey && { tabIndex: 0 })}
+        onKeyDown={(event) => {
+          if (onKey?.(event.key)) event.preventDefault();
+        }}
         onPointerDown={(event) => {
           if (onPick !== undefined) event.currentTarget.setPointerCapture(event.pointerId);
           pick(event, "down");
