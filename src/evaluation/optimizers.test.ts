@@ -72,7 +72,7 @@ describe("loadMethod", () => {
     for (const learned of ["zoo:lstm-sam-mnist", `learned:${zooPath("lstm-sam-mnist")}`]) {
       const method = await loadMethod(`${learned}+clip:norm=1+sam:rho=0.1+cosine:warmup=5`);
       expect(method.optimizer.name).toBe("lstm+clip+cosine");
-      expect(method.regularizer.settings).toEqual({ rho: 0.1 });
+      expect(method.regularizer.settings).toEqual({ rho: 0.1, weight: 1 });
       expect(method.group).toBe("learned");
       expect(method.identity).toEqual({
         optimizer: learned,

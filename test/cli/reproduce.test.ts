@@ -72,7 +72,7 @@ describe("lowland reproduce paper", () => {
     const out = join(folder, "nothing");
     const { code, stdout } = await lowland([...args(out), "--dry-run"]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/evaluate +\d+ runs/);
+    expect(stdout).toMatch(/evaluate synthetic-digits\/mlp +\d+ runs/);
     expect(existsSync(out)).toBe(false);
   });
 
