@@ -11,7 +11,7 @@ import type { CurvePoint } from "./results.ts";
 type Metrics = Readonly<Record<string, number>>;
 
 /** A minibatch loss above this, or not finite, ends a run as diverged. */
-const DIVERGED_LOSS = 1e6;
+export const DIVERGED_LOSS = 1e6;
 /** Curve points a run keeps, at most. */
 const CURVE_POINTS = 200;
 /** At how many of them metrics are measured, at most. */

@@ -1,7 +1,6 @@
 import { openArena } from "../../kernels/module.ts";
 import { addScaled, allFinite } from "../../kernels/vector.ts";
 import { type Settings, settle } from "../../spec.ts";
-import { openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
 import { drawPerturbation, openPair } from "./pair.ts";
 import { imitates } from "./windows.ts";
@@ -31,8 +30,7 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
     window: undefined,
     open(problem) {
       const arena = openArena();
-      const samples = openSamples(problem);
-      const pair = openPair(problem, samples, arena);
+      const pair = openPair(problem, arena);
       const count = problem.learned.layout.size;
       const epsilon = arena.float32(count);
       const gradient = arena.float32(count);
@@ -43,7 +41,7 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
       return {
         estimate(metaParams, instance, { stage }) {
           const { draw } = instance;
-          const before = samples.gradients;
+          const before = pair.gradients;
           const total = draw.horizon - draw.start;
           const imitating = imitates(problem, draw.key, 0, stage);
           gradient.fill(0);
@@ -74,7 +72,7 @@ export function es(options: Partial<Settings<typeof esParameters>> = {}): Estima
             loss,
             metaLoss,
             innerSteps: 2 * pairs * total,
-            gradientEvaluations: samples.gradients - before,
+            gradientEvaluations: pair.gradients - before,
           };
         },
         close: () => arena.close(),

@@ -1,6 +1,5 @@
 import { openArena } from "../../kernels/module.ts";
 import { addScaled, allFinite, axpy, scale } from "../../kernels/vector.ts";
-import { openSamples } from "../rollout.ts";
 import type { Estimator } from "../types.ts";
 import { drawPerturbation, openPair } from "./pair.ts";
 import { ended, imitates } from "./windows.ts";
@@ -29,8 +28,7 @@ export interface OnlineOptions {
 export function openOnline({ sigma, truncation, noise }: OnlineOptions): Estimator["open"] {
   return (problem) => {
     const arena = openArena();
-    const samples = openSamples(problem);
-    const pair = openPair(problem, samples, arena);
+    const pair = openPair(problem, arena);
     const count = problem.learned.layout.size;
     const epsilon = arena.float32(count);
     const sum = arena.float32(count);
@@ -41,7 +39,7 @@ export function openOnline({ sigma, truncation, noise }: OnlineOptions): Estimat
     } = problem;
     return {
       estimate(metaParams, instance, { stage, next }) {
-        const before = samples.gradients;
+        const before = pair.gradients;
         let { draw, number, runs } = instance;
         let imitating = false;
         const begin = (): void => {
@@ -93,7 +91,7 @@ export function openOnline({ sigma, truncation, noise }: OnlineOptions): Estimat
           loss: loss / truncation,
           ...(terms > 0 && { metaLoss: metaLoss / terms }),
           innerSteps: 2 * truncation,
-          gradientEvaluations: samples.gradients - before,
+          gradientEvaluations: pair.gradients - before,
         };
       },
       close: () => arena.close(),

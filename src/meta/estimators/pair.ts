@@ -1,7 +1,7 @@
 import type { Arena } from "../../kernels/memory.ts";
 import { addScaled } from "../../kernels/vector.ts";
 import { foldIn, type Key, normal } from "../../random/key.ts";
-import { type InnerProblem, openRollout, type Samples } from "../rollout.ts";
+import { type InnerProblem, openRollout, openSamples } from "../rollout.ts";
 import { spread, type Trained } from "../trained.ts";
 import type { Draw, InnerState } from "../types.ts";
 import { takeUp } from "./windows.ts";
@@ -32,6 +32,8 @@ export function drawPerturbation(
 export interface Pair {
   /** Inner steps done. */
   readonly step: number;
+  /** Gradients of optimizees taken so far. */
+  readonly gradients: number;
   /** Takes the pair up where it was saved (none: at its start) with a perturbation of φ. */
   takeUp(draw: Draw, saved: readonly InnerState[], metaParams: Float32Array, epsilon: Float32Array): void;
   /** One inner step of both; the mean of their plain losses before it. */
@@ -42,7 +44,8 @@ export interface Pair {
 }
 
 /** Opens a pair; its memory is freed with the arena. */
-export function openPair(problem: InnerProblem, samples: Samples, arena: Arena): Pair {
+export function openPair(problem: InnerProblem, arena: Arena): Pair {
+  const samples = openSamples(problem);
   const phi = arena.float32(problem.learned.layout.size);
   const signs = ([1, -1] as const).map((sign) => ({
     sign,
@@ -53,6 +56,9 @@ export function openPair(problem: InnerProblem, samples: Samples, arena: Arena):
   return {
     get step() {
       return plus.rollout.step;
+    },
+    get gradients() {
+      return samples.gradients;
     },
     takeUp(draw, saved, metaParams, epsilon) {
       signs.forEach(({ sign, optimizer, rollout }, i) => {

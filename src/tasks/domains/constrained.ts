@@ -4,7 +4,7 @@ import { foldIn, type Key, key as keyOf, normal } from "../../random/key.ts";
 import { type NumberParameter, type SpecRegistry, specEntry } from "../../spec.ts";
 import { defineTask } from "../define.ts";
 import { distanceTo, plantedLeastSquares } from "./planted.ts";
-import { DISTANCE, type Domain, VIOLATION } from "./types.ts";
+import { DISTANCE, type Domain, SEED, VIOLATION } from "./types.ts";
 
 /** A convex set: its projection, how far outside a point lies, and an optimum that the constraint shapes. */
 interface Feasible {
@@ -148,7 +148,7 @@ const parameters = (size: NumberParameter) => ({
     min: 1,
     description: "condition of the least squares: squared ratio of their scales",
   },
-  seed: { default: 0, min: 0, integer: true, description: "draws the problem" } satisfies NumberParameter,
+  seed: SEED,
 });
 const numbers: NumberParameter = { default: 30, min: 3, max: 300, integer: true, description: "numbers" };
 const side: NumberParameter = {

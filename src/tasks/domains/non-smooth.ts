@@ -8,10 +8,9 @@ import { defineTask } from "../define.ts";
 import { openRunners, type Runner } from "../runners.ts";
 import { ACCURACY, type Metric, SPLITS, type Split } from "../types.ts";
 import { distanceTo, plantedLeastSquares } from "./planted.ts";
-import { DISTANCE, type Domain, refusedProducts } from "./types.ts";
+import { DISTANCE, type Domain, refusedProducts, SEED } from "./types.ts";
 
 const size: NumberParameter = { default: 30, min: 2, max: 300, integer: true, description: "numbers" };
-const seed: NumberParameter = { default: 0, min: 0, integer: true, description: "draws the problem" };
 
 /** Share of entries smaller than 10⁻³. */
 const SPARSITY: Metric = {
@@ -53,7 +52,7 @@ export const nonSmooth: SpecRegistry<Domain> = {
       size,
       lambda: { default: 0.1, exclusiveMin: 0, description: "weight of the penalty" },
       condition: { default: 10, min: 1, description: "condition of the least squares" },
-      seed,
+      seed: SEED,
     },
     create:
       ({ size, lambda, condition, seed }): Domain =>
@@ -90,7 +89,7 @@ export const nonSmooth: SpecRegistry<Domain> = {
    */
   "robust-regression": specEntry({
     description: "‖Ax − b‖₁, a fifth of b outliers",
-    parameters: { size, seed },
+    parameters: { size, seed: SEED },
     create:
       ({ size, seed }): Domain =>
       (name) => {
@@ -144,7 +143,7 @@ export const nonSmooth: SpecRegistry<Domain> = {
       size,
       examples: { default: 300, min: 10, max: 10_000, integer: true, description: "examples of each split" },
       lambda: { default: 0.01, min: 0, description: "weight of ½‖w‖²" },
-      seed,
+      seed: SEED,
     },
     create:
       ({ size, examples, lambda, seed }): Domain =>
@@ -211,7 +210,7 @@ export const nonSmooth: SpecRegistry<Domain> = {
       inputs: { default: 8, min: 1, max: 100, integer: true, description: "inputs" },
       examples: { default: 256, min: 1, max: 10_000, integer: true, description: "examples of each split" },
       lambda: { default: 1e-3, min: 0, description: "weight of the penalty" },
-      seed,
+      seed: SEED,
     },
     create:
       ({ hidden, inputs, examples, lambda, seed }): Domain =>

@@ -4,7 +4,7 @@ import { type NumberParameter, type SpecRegistry, specEntry } from "../../spec.t
 import { defineTask } from "../define.ts";
 import type { Metric } from "../types.ts";
 import { distanceTo } from "./planted.ts";
-import { DISTANCE, type Domain } from "./types.ts";
+import { DISTANCE, type Domain, SEED } from "./types.ts";
 
 const whole = (byDefault: number, description: string): NumberParameter => ({
   default: byDefault,
@@ -13,7 +13,6 @@ const whole = (byDefault: number, description: string): NumberParameter => ({
   integer: true,
   description,
 });
-const seed: NumberParameter = { default: 0, min: 0, integer: true, description: "draws the problem" };
 
 /** ‖UVᵀ − M‖/‖M‖. */
 const ERROR: Metric = {
@@ -33,7 +32,12 @@ export const recovery: SpecRegistry<Domain> = {
    */
   "matrix-factorization": specEntry({
     description: "a matrix of low rank as a product of two",
-    parameters: { rows: whole(20, "rows"), columns: whole(20, "columns"), rank: whole(3, "rank"), seed },
+    parameters: {
+      rows: whole(20, "rows"),
+      columns: whole(20, "columns"),
+      rank: whole(3, "rank"),
+      seed: SEED,
+    },
     create:
       ({ rows, columns, rank, seed }): Domain =>
       (name) => {
@@ -116,7 +120,7 @@ export const recovery: SpecRegistry<Domain> = {
    */
   "phase-retrieval": specEntry({
     description: "a signal from the sizes of its projections",
-    parameters: { size: whole(20, "numbers"), measurements: whole(160, "projections"), seed },
+    parameters: { size: whole(20, "numbers"), measurements: whole(160, "projections"), seed: SEED },
     create:
       ({ size, measurements, seed }): Domain =>
       (name) => {

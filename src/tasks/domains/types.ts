@@ -1,4 +1,5 @@
 import { LowlandError } from "../../errors.ts";
+import type { NumberParameter } from "../../spec.ts";
 import type { Metric, Objective, Task } from "../types.ts";
 
 /** A task of a domain of its own, as its settings give it; the name is the one it was asked for by. */
@@ -9,6 +10,14 @@ export interface DomainFiles {
   /** @throws {LowlandError} E_DATA where there is none */
   readonly read: (path: string) => Uint8Array;
 }
+
+/** What a problem is drawn with. */
+export const SEED: NumberParameter = {
+  default: 0,
+  min: 0,
+  integer: true,
+  description: "draws the problem",
+};
 
 /** ‖w − w*‖/‖w*‖, w* a known optimum. */
 export const DISTANCE: Metric = {

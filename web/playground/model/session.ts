@@ -8,7 +8,7 @@ import {
   type OptimizerState,
   openArena,
 } from "../../../src/core.ts";
-import { runKeys } from "../../../src/evaluation/train.ts";
+import { DIVERGED_LOSS, runKeys } from "../../../src/evaluation/train.ts";
 import type { PlaygroundState } from "../state.ts";
 import { buildMethod, type Method, type WeightFiles } from "./build-method.ts";
 import { type Probe, probe } from "./probe.ts";
@@ -59,8 +59,6 @@ export interface Session {
 
 /** Times that a training is measured. */
 const MEASUREMENTS = 100;
-/** A minibatch loss above this, or not finite, ends a run, as in `trainRun`. */
-const DIVERGED_LOSS = 1e6;
 /** The Adam that step sizes are held against. */
 const ADAM_LR = 0.001;
 
