@@ -1,9 +1,9 @@
-import "uplot/dist/uPlot.min.css";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import { useRef } from "preact/hooks";
+import type uPlot from "uplot";
 import { Swatch } from "../shared/legend.tsx";
 import { seriesStyle, type theme } from "../shared/theme.ts";
+import { axisStyle, PLOT_FONT, useUPlot } from "../shared/uplot.ts";
 import type { Curve } from "./curves.ts";
 import { numberText } from "./format.ts";
 
@@ -28,16 +28,13 @@ export interface ChartOptions {
 /** Charts with this key share their cursor. */
 const SYNC = "runs";
 const HEIGHT = 220;
-const FONT = "11px system-ui, sans-serif";
 
 /** Lines with bands over steps or seconds; dragging zooms, arrow keys move the cursor, Escape shows the whole axis. */
 export function Chart({
   description,
   ...options
 }: ChartOptions & { readonly description: string }): JSX.Element {
-  const host = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLUListElement>(null);
-  const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(options);
   latest.current = options;
   const { curves, xLog, yLog, from, to, colors, xLabel } = options;
@@ -52,26 +49,12 @@ export function Chart({
     colors.paper,
   ]);
 
-  useEffect(() => {
-    const element = host.current!;
-    const say = (chart: uPlot): void => tell(chart, latest.current.curves, readout.current!);
-    const built = new uPlot(
-      optionsOf(latest.current, element.clientWidth, say),
-      dataOf(latest.current),
-      element,
-    );
-    plot.current = built;
-    const observer = new ResizeObserver(() => {
-      const width = element.clientWidth;
-      if (width > 0 && width !== built.width) built.setSize({ width, height: HEIGHT });
-    });
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      built.destroy();
-    };
-  }, [shape]);
-  useEffect(() => plot.current?.setData(dataOf(latest.current)));
+  const say = (chart: uPlot): void => tell(chart, latest.current.curves, readout.current!);
+  const { host, plot } = useUPlot({
+    shape,
+    options: (width) => optionsOf(latest.current, width, say),
+    data: () => dataOf(latest.current),
+  });
 
   const move = (event: KeyboardEvent): void => {
     const chart = plot.current!;
@@ -132,12 +115,7 @@ function dataOf({ curves, yLog }: ChartOptions): uPlot.AlignedData {
 
 function optionsOf(options: ChartOptions, width: number, say: (chart: uPlot) => void): uPlot.Options {
   const { curves, xLabel, xLog, yLog, from, to, colors, onZoom } = options;
-  const axis: uPlot.Axis = {
-    font: FONT,
-    stroke: colors.muted,
-    grid: { stroke: colors.rule, width: 1 },
-    ticks: { stroke: colors.rule, width: 1, size: 4 },
-  };
+  const axis = axisStyle(colors);
   const zoomed = from !== undefined || to !== undefined;
   return {
     width: Math.max(width, 120),
@@ -153,7 +131,7 @@ function optionsOf(options: ChartOptions, width: number, say: (chart: uPlot) => 
       y: { distr: yLog ? 3 : 1 },
     },
     axes: [
-      { ...axis, label: xLabel, labelSize: 16, labelFont: FONT, size: 28 },
+      { ...axis, label: xLabel, labelSize: 16, labelFont: PLOT_FONT, size: 28 },
       {
         ...axis,
         size: 56,

@@ -3,6 +3,7 @@ import { live } from "../catalogue/live.ts";
 import { shared } from "../catalogue/shared.ts";
 import { Button, Panel, Select } from "../shared/controls.tsx";
 import { Legend } from "../shared/legend.tsx";
+import { save } from "../shared/save.ts";
 import { theme } from "../shared/theme.ts";
 import { Chart, type ChartOptions, type NamedCurve } from "./chart.tsx";
 import { curveOf } from "./curves.ts";
@@ -151,7 +152,9 @@ function MetricChart({
             kind="plain"
             name="csv"
             hint={shared.download("CSV")}
-            onClick={() => download(`${metric}.csv`, "text/csv", csvOf(curves, options.xLabel))}
+            onClick={() =>
+              save(`${metric}.csv`, new Blob([csvOf(curves, options.xLabel)], { type: "text/csv" }))
+            }
           >
             CSV
           </Button>
@@ -159,7 +162,9 @@ function MetricChart({
             kind="plain"
             name="svg"
             hint={shared.download("SVG")}
-            onClick={() => download(`${metric}.svg`, "image/svg+xml", svgOf(title, options))}
+            onClick={() =>
+              save(`${metric}.svg`, new Blob([svgOf(title, options)], { type: "image/svg+xml" }))
+            }
           >
             SVG
           </Button>
@@ -181,14 +186,4 @@ function MetricChart({
       )}
     </Panel>
   );
-}
-
-/** Hands a file to the reader. */
-function download(name: string, type: string, content: string): void {
-  const address = URL.createObjectURL(new Blob([content], { type }));
-  const anchor = document.createElement("a");
-  anchor.href = address;
-  anchor.download = name;
-  anchor.click();
-  URL.revokeObjectURL(address);
 }

@@ -4,6 +4,7 @@ import type { Draw } from "./canvas.tsx";
 import { Button } from "./controls.tsx";
 import type { PlotOptions } from "./plot.tsx";
 import { drawPlot } from "./plot-drawing.ts";
+import { save } from "./save.ts";
 import { theme } from "./theme.ts";
 import { svgPen } from "./vector-context.ts";
 
@@ -57,14 +58,4 @@ function saveSvg(picture: Picture): void {
   pen.fillRect(0, 0, width, height);
   draw(pen, width, height);
   save(`${picture.name}.svg`, new Blob([svg()], { type: "image/svg+xml" }));
-}
-
-/** Hands a file to the reader. */
-export function save(name: string, content: Blob): void {
-  const address = URL.createObjectURL(content);
-  const anchor = document.createElement("a");
-  anchor.href = address;
-  anchor.download = name;
-  anchor.click();
-  URL.revokeObjectURL(address);
 }

@@ -1,8 +1,7 @@
-import "uplot/dist/uPlot.min.css";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import { seriesStyle, theme } from "./theme.ts";
+import { axisStyle, PLOT_FONT, useUPlot } from "./uplot.ts";
 
 /** One line of a plot; `values` stand beside the plot's `x`, null where there is none. */
 export interface PlotSeries {
@@ -28,12 +27,8 @@ export interface PlotOptions {
   readonly yRange?: readonly [min: number, max: number];
 }
 
-const FONT = "11px system-ui, sans-serif";
-
 /** Lines over a common axis, by uPlot. New data are taken over without building the plot anew. */
 export function Plot(props: PlotOptions & { readonly description: string }): JSX.Element {
-  const host = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | undefined>(undefined);
   const colors = theme.value;
   // what needs a new plot; everything else is data
   const shape = JSON.stringify([
@@ -47,30 +42,11 @@ export function Plot(props: PlotOptions & { readonly description: string }): JSX
     props.yRange,
     colors.paper,
   ]);
-  const data = dataOf(props);
-  const latest = useRef(data);
-  latest.current = data;
-
-  useEffect(() => {
-    const element = host.current!;
-    const built = new uPlot(optionsOf(props, element.clientWidth), latest.current, element);
-    plot.current = built;
-    const observer = new ResizeObserver(() => {
-      const width = element.clientWidth;
-      if (width > 0 && width !== built.width) built.setSize({ width, height: built.height });
-    });
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      built.destroy();
-      plot.current = undefined;
-    };
-  }, [shape]);
-
-  useEffect(() => {
-    plot.current?.setData(latest.current);
+  const { host } = useUPlot({
+    shape,
+    options: (width) => optionsOf(props, width),
+    data: () => dataOf(props),
   });
-
   return <div ref={host} class="plot" role="img" aria-label={props.description} />;
 }
 
@@ -82,13 +58,10 @@ function optionsOf(props: PlotOptions, width: number): uPlot.Options {
   const { series, xLabel, yLabel, height = 180, xLog = false, yLog = false, group, yRange } = props;
   const colors = theme.value;
   const axis = (label: string): uPlot.Axis => ({
+    ...axisStyle(colors),
     label,
     labelSize: 16,
-    labelFont: FONT,
-    font: FONT,
-    stroke: colors.muted,
-    grid: { stroke: colors.rule, width: 1 },
-    ticks: { stroke: colors.rule, width: 1, size: 4 },
+    labelFont: PLOT_FONT,
   });
   return {
     width: Math.max(width, 120),

@@ -2,7 +2,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { playground } from "../../catalogue/playground.ts";
 import { Button, Select } from "../../shared/controls.tsx";
-import { save } from "../../shared/download.tsx";
+import { save } from "../../shared/save.ts";
 import { ThemeButton } from "../../shared/theme-button.tsx";
 import { checksum } from "../model/checksum.ts";
 import { SPEEDS } from "../state.ts";
