@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
+import { isExecutable, onPath } from "../executable.ts";
 
 /**
  * Path of a Redis server: `LOWLAND_REDIS_SERVER`, else one on the PATH, else one installed with apt where this is root on
@@ -15,7 +15,7 @@ export function findRedis(): string {
       `LOWLAND_REDIS_SERVER is "${named}", which cannot be run; set it to a redis-server or unset it`,
     );
   }
-  const found = onPath();
+  const found = onPath("redis-server");
   if (found !== undefined) return found;
   if (existsSync("/etc/debian_version") && process.getuid?.() === 0) {
     // no service of the system's: tests start servers of their own
@@ -28,7 +28,7 @@ export function findRedis(): string {
     } catch {
       // the look-up below says what is missing
     }
-    const installed = onPath();
+    const installed = onPath("redis-server");
     if (installed !== undefined) return installed;
   }
   throw new Error(
@@ -117,18 +117,4 @@ async function answers(port: number): Promise<boolean> {
     socket.once("data", (data) => end(/PONG|NOAUTH/.test(String(data))));
     socket.connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
   });
-}
-
-function onPath(): string | undefined {
-  const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
-  return folders.map((folder) => join(folder, "redis-server")).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -6,7 +6,7 @@ import { zooPath } from "../../src/zoo/zoo.ts";
 import { checksum } from "../../web/playground/model/checksum.ts";
 import { openSession } from "../../web/playground/model/session.ts";
 import { defaultState, fromSearch, toSearch } from "../../web/playground/state.ts";
-import { chromiumArguments, findChromium } from "../report/browser.ts";
+import { chromiumArguments, findChromium, watchedPage } from "../report/browser.ts";
 
 const LEARNED = "zoo:lstm-sam-mnist";
 
@@ -14,18 +14,12 @@ let serving: Serving;
 let browser: Browser;
 let page: Page;
 /** What the browser complained of, and asked of others. */
-const wrong: string[] = [];
+let wrong: string[];
 
 beforeAll(async () => {
   serving = await serve([], { port: 0, playground: true });
   browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArguments() });
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
-  page.on("pageerror", (error) => wrong.push(error.message));
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(serving.url) && !/^(data|blob):/.test(url)) wrong.push(url);
-  });
+  ({ page, wrong } = await watchedPage(browser, serving.url));
 });
 afterAll(async () => {
   await browser?.close();

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import type { Browser, Page } from "playwright-core";
+import { isExecutable, onPath } from "../executable.ts";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -14,7 +15,7 @@ export function findChromium(): string {
     if (isExecutable(named)) return named;
     throw new Error(`LOWLAND_CHROMIUM is "${named}", which cannot be run; set it to a Chromium or unset it`);
   }
-  const found = onPath();
+  const found = onPath(...NAMES);
   if (found !== undefined) return found;
   const debian = existsSync("/etc/debian_version") && process.getuid?.() === 0;
   if (debian) {
@@ -25,7 +26,7 @@ export function findChromium(): string {
     } catch {
       // The look-up below says what is missing.
     }
-    const installed = onPath();
+    const installed = onPath(...NAMES);
     if (installed !== undefined) return installed;
   }
   throw new Error(
@@ -46,18 +47,17 @@ export function chromiumArguments(): string[] {
   ];
 }
 
-function onPath(): string | undefined {
-  const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
-  return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** A page that only its server is to serve, and what was wrong: complaints of the console, errors, requests to others. */
+export async function watchedPage(browser: Browser, url: string): Promise<{ page: Page; wrong: string[] }> {
+  const wrong: string[] = [];
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("request", (request) => {
+    const asked = request.url();
+    if (!asked.startsWith(url) && !/^(data|blob):/.test(asked)) wrong.push(asked);
+  });
+  return { page, wrong };
 }
 
 function inContainer(): boolean {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Serving, serve } from "../../src/serve/server.ts";
-import { chromiumArguments, findChromium } from "../report/browser.ts";
+import { chromiumArguments, findChromium, watchedPage } from "../report/browser.ts";
 import { end, finishedRun, temporaryFolder, unendingRun } from "./runs.ts";
 
 let folder: string;
@@ -11,7 +11,7 @@ let serving: Serving;
 let browser: Browser;
 let page: Page;
 /** What the browser complained of, and asked of others. */
-const wrong: string[] = [];
+let wrong: string[];
 
 beforeAll(async () => {
   folder = temporaryFolder();
@@ -20,13 +20,7 @@ beforeAll(async () => {
   await finishedRun(join(folder, "sam"), ["--regularizer", "sam:rho=0.05"]);
   serving = await serve([folder], { port: 0 });
   browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArguments() });
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
-  page.on("pageerror", (error) => wrong.push(error.message));
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(serving.url) && !/^(data|blob):/.test(url)) wrong.push(url);
-  });
+  ({ page, wrong } = await watchedPage(browser, serving.url));
   await page.goto(serving.url);
   await page.waitForSelector("tr[data-run] >> nth=2");
 });
