@@ -57,24 +57,28 @@ function addRun(directory) {
       outerStep: String(state.outerStep),
     }),
   );
-  writeFileAtomic(cardFile, card({ config, state, metadata, meta: run.meta }));
+  writeFileAtomic(cardFile, card({ config, state, learned, metadata, meta: run.meta }));
 }
 
 /** The card that is there, with figures and limits from other results. */
 function refresh() {
-  const { metadata } = decodeWeights(readFileSync(weightsFile), weightsFile);
+  const { learned, metadata } = decodeWeights(readFileSync(weightsFile), weightsFile);
   const [told] = readFileSync(cardFile, "utf8").split("## Figures");
   const config = resolveMetaConfig(JSON.parse(metadata.config), weightsFile);
-  writeFileAtomic(cardFile, `${told}${measuredSections(config)}\n`);
+  writeFileAtomic(cardFile, `${told}${measuredSections(config, learned)}\n`);
 }
 
-function measuredSections(config) {
+function measuredSections(config, { settings }) {
   const { tasks, schedule } = config;
   const steps = buildSchedule(schedule).longest;
-  return cardSections(sources, values.optimizer ?? `zoo:${name}`, { tasks, steps });
+  return cardSections(sources, values.optimizer ?? `zoo:${name}`, {
+    tasks,
+    steps,
+    learningRate: "lr" in settings,
+  });
 }
 
-function card({ config, state, metadata, meta }) {
+function card({ config, state, learned, metadata, meta }) {
   const { tasks, regularizer, estimator, outerSteps } = config;
   const horizon = buildSchedule(config.schedule).longest;
   const on = tasks.join(", ");
@@ -95,7 +99,7 @@ function card({ config, state, metadata, meta }) {
     }. Lowland ${meta.lowland}, ${meta.variant} kernels, ${meta.platform}, seed ${meta.seed}.`,
     `\`\`\`sh\n${command(meta)}\n\`\`\``,
     `\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``,
-    `${measuredSections(config)}\n`,
+    `${measuredSections(config, learned)}\n`,
   ].join("\n\n");
 }
 

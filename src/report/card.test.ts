@@ -13,6 +13,13 @@ describe("cardSections", () => {
     expect(card).toContain(`Made by \`${results.command}\``);
   });
 
+  it("says of a learning rate whether there is one", () => {
+    expect(of(results)).toContain("no learning rate to turn down");
+    const card = cardSections([{ path: "x.json", results }], "LSTM", { ...trained, learningRate: true });
+    expect(card).not.toContain("no learning rate");
+    expect(card).toContain("+scale:by=2");
+  });
+
   it("has a row elsewhere only at the length it was made for", () => {
     const elsewhere = cardSections([{ path: "x.json", results }], "LSTM", {
       ...trained,

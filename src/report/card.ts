@@ -18,13 +18,13 @@ export interface CardSource {
  * The sections “Figures” and “Limits” of the card of a learned optimizer, in Markdown.
  *
  * @param wanted its name or spec in the results
- * @param trained what it was meta-trained on, and the longest inner training there
+ * @param trained what it was meta-trained on, the longest inner training there, and whether it has a learning rate
  * @throws {LowlandError} E_DATA if there are results and none of them is of it
  */
 export function cardSections(
   sources: readonly CardSource[],
   wanted: string,
-  trained: { readonly tasks: readonly string[]; readonly steps: number },
+  trained: { readonly tasks: readonly string[]; readonly steps: number; readonly learningRate?: boolean },
 ): string {
   const found = sources.map(({ path, results }) => {
     const labels = labelsOf(results);
@@ -66,7 +66,9 @@ export function cardSections(
   const on = trained.tasks.join(", ");
   const limits = [
     `Meta-trained on ${on} and runs of ${trained.steps} steps; other tasks and longer runs are extrapolation, so measure before you rely on it.`,
-    "It has no learning rate to turn down: its steps do not shrink by a schedule.",
+    trained.learningRate
+      ? "Its learning rate is that of its meta-training: tune it in use (`+scale:by=2`), and let it fall (`+cosine`)."
+      : "It has no learning rate to turn down: its steps do not shrink by a schedule.",
     ...found.flatMap((each) => each.limits),
   ];
   return [
